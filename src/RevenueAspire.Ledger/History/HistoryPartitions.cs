@@ -1,32 +1,146 @@
 using System.Globalization;
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Partitions of <c>event_history</c>. Each holds 2^40 values of its sequence.</summary>
-/// <remarks>The partition after the current one always exists: a running statement would not see one that is made between its start and its next value.</remarks>
-internal static class HistoryPartitions
+/// <summary>Partitions of <c>event_history</c>: begins the next one in time, and drops those that retention no longer covers. Stateless.</summary>
+/// <remarks>
+/// Each partition holds 2^40 values of the sequence, so its number is in the upper bits of <c>seq</c>. The partition after the current one always exists: a
+/// running statement would not see one that is made between its start and its next value. A clock decides how long a partition is, never an order.
+/// </remarks>
+public static class HistoryPartitions
 {
     private const int NumberBits = 40;
 
-    /// <summary>First value of a partition.</summary>
-    public static long First(int number) => (long)number << NumberBits;
+    /// <summary>With a longer retention a partition holds 30 days, else one.</summary>
+    private static readonly TimeSpan LongRetention = TimeSpan.FromDays(60);
+
+    private const string ReadCurrent = "select number, started_at, coalesce($1, clock_timestamp()) from history_partition order by number desc limit 1";
+
+    private const string MoveSequence = "select setval('history_seq', $1, false) from history_seq where last_value < $1";
+
+    private const string FindExpired =
+        """
+        select number, next from (select number, lead(started_at) over (order by number) as next from history_partition) as p
+        where next <= coalesce($1, clock_timestamp()) - $2 order by number limit 1
+        """;
+
+    // Merges queue behind the wait for this lock, which a long reader delays. Then the drop fails, and is due at the next call.
+    private const string BoundDrop = "set local lock_timeout = '1s'";
+
+    /// <summary>First value of a partition in <c>seq</c>.</summary>
+    public static long FirstSequence(int number) => (long)number << NumberBits;
+
+    /// <summary>Length of a partition.</summary>
+    public static TimeSpan Unit(TimeSpan? retain) => TimeSpan.FromDays(retain <= LongRetention ? 1 : 30);
+
+    /// <summary>Begins the next partition if the current one is old enough, and drops each partition whose successor began longer ago than the retention. Safe
+    /// to call at any time from several processes; nothing happens where no history is written.</summary>
+    /// <param name="database">The ledger's database, as the owner of its tables.</param>
+    /// <param name="retain">How long events are kept at least; null: for good.</param>
+    /// <param name="now">The time; null: the database's clock.</param>
+    /// <param name="cancellationToken">Cancels between steps; each is done wholly or not at all.</param>
+    /// <returns>Number of partitions begun (0 or 1) and dropped.</returns>
+    /// <exception cref="PostgresException">55P03: a reader holds a partition. Transient.</exception>
+    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
+    public static async Task<(int Begun, int Dropped)> RotateAsync(
+        NpgsqlDataSource database, TimeSpan? retain, DateTimeOffset? now, CancellationToken cancellationToken)
+    {
+        if (retain is { } span)
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(span, TimeSpan.Zero, nameof(retain));
+        }
+
+        var begun = await WhileWrittenAsync(
+            database, connection => BeginNextAsync(connection, Unit(retain), now, cancellationToken), cancellationToken).ConfigureAwait(false);
+        if (begun is null)
+        {
+            return default;
+        }
+
+        // After the commit of the partition, in a transaction that a crash before it only delays: the next call repeats it.
+        await WhileWrittenAsync(
+            database, connection => ExecuteAsync(connection, MoveSequence, cancellationToken, FirstSequence(begun.Value.Current)),
+            cancellationToken).ConfigureAwait(false);
+        var dropped = 0;
+        while (retain is { } limit && await WhileWrittenAsync(
+            database, connection => DropFirstAsync(connection, limit, now, cancellationToken), cancellationToken).ConfigureAwait(false) is true)
+        {
+            dropped++;
+        }
+
+        return (begun.Value.IsNew ? 1 : 0, dropped);
+    }
 
     /// <summary>Makes the first partition current, and the one after it.</summary>
-    public static async Task BeginAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    internal static Task<int> BeginAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        ExecuteAsync(connection, $"{Create(1)} {Create(2)} insert into history_partition values (1, now());", cancellationToken);
+
+    private static async Task<(int Current, bool IsNew)> BeginNextAsync(
+        NpgsqlConnection connection, TimeSpan unit, DateTimeOffset? now, CancellationToken cancellationToken)
     {
-        await ExecuteAsync(connection, $"{Create(1)} {Create(2)} insert into history_partition values (1, now());", cancellationToken).ConfigureAwait(false);
+        int current;
+        DateTime time;
+        await using (var read = new NpgsqlCommand(ReadCurrent, connection) { Parameters = { Time(now) } })
+        {
+            await using var rows = await read.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await rows.ReadAsync(cancellationToken).ConfigureAwait(false);
+            (current, time) = (rows.GetInt32(0), rows.GetDateTime(2));
+            if (time - rows.GetDateTime(1) < unit)
+            {
+                return (current, false);
+            }
+        }
+
+        await ExecuteAsync(connection, Create(current + 2), cancellationToken).ConfigureAwait(false);
+        await ExecuteAsync(connection, "insert into history_partition values ($1, $2)", cancellationToken, current + 1, time).ConfigureAwait(false);
+        return (current + 1, true);
+    }
+
+    private static async Task<bool> DropFirstAsync(NpgsqlConnection connection, TimeSpan retain, DateTimeOffset? now, CancellationToken cancellationToken)
+    {
+        int number;
+        DateTime next;
+        await using (var find = new NpgsqlCommand(FindExpired, connection) { Parameters = { Time(now), WriteBatch.Parameter(retain) } })
+        {
+            await using var rows = await find.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            if (!await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                return false;
+            }
+
+            (number, next) = (rows.GetInt32(0), rows.GetDateTime(1));
+        }
+
+        await ExecuteAsync(connection, BoundDrop, cancellationToken).ConfigureAwait(false);
+        await ExecuteAsync(connection, $"drop table event_history_{Text(number)}", cancellationToken).ConfigureAwait(false);
+        await ExecuteAsync(connection, "delete from history_partition where number = $1", cancellationToken, number).ConfigureAwait(false);
+        await ExecuteAsync(connection, "update history_state set retained_from = $1", cancellationToken, next).ConfigureAwait(false);
+        return true;
     }
 
     /// <summary>SQL that makes a partition. It is attached, since "create table ... partition of" waits for all merges, and they for it.</summary>
-    private static string Create(int number) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"create table if not exists event_history_{number} (like event_history including all); "
-        + $"alter table event_history attach partition event_history_{number} for values from ({First(number)}) to ({First(number + 1)});");
+    private static string Create(int number) =>
+        $"create table event_history_{Text(number)} (like event_history including all); alter table event_history attach partition "
+        + $"event_history_{Text(number)} for values from ({FirstSequence(number).ToString(CultureInfo.InvariantCulture)}) "
+        + $"to ({FirstSequence(number + 1).ToString(CultureInfo.InvariantCulture)});";
 
-    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private static NpgsqlParameter Time(DateTimeOffset? now) =>
+        new() { Value = now is { } time ? time.UtcDateTime : DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.TimestampTz };
+
+    private static Task<T?> WhileWrittenAsync<T>(NpgsqlDataSource database, Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)
+        where T : struct =>
+        LedgerHistory.InTransactionAsync<T?>(
+            database,
+            async (connection, state) => state is { IsEnabled: true } ? await work(connection).ConfigureAwait(false) : null,
+            cancellationToken);
+
+    private static async Task<int> ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] values)
     {
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        await using var command = new NpgsqlCommand(sql, connection).With(values);
+        return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 }

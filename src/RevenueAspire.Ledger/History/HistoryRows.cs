@@ -133,8 +133,8 @@ internal sealed class HistoryRows(HistoryWriter writer)
     public static string Insert(int source) =>
         $"""
         insert into event_history (seq, at, source_no, user_id, revenue, balance, events)
-        select nextval('history_seq'), coalesce(timestamptz 'epoch' + s.time * interval '1 millisecond', statement_timestamp()), ${source}, s.user_id, s.revenue,
-          s.balance, substr(${source + 1}, s.start, s.length)
+        select nextval('history_seq'), coalesce(timestamptz 'epoch' + s.time * interval '1 millisecond', statement_timestamp()), ${source}, s.user_id,
+          s.revenue, s.balance, substr(${source + 1}, s.start, s.length)
         from (
           select b.user_id, b.revenue, m.revenue - b.rest as balance, b.start, b.length, b.time
           from merged m join rows b using (user_id) order by b.place

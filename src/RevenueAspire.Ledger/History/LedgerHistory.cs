@@ -7,8 +7,8 @@ namespace RevenueAspire.Ledger;
 /// <summary>Begins and ends the history of a ledger: the tables of <c>history.sql</c>, and the triggers that stop a processor without it. Stateless.</summary>
 /// <remarks>
 /// Whether there is a history is a state of the database, since one processor that does not write it leaves gaps. Each change of that state is one transaction
-/// under locks that wait for running merges. Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="DatabaseErrors"/>. Each is safe to
-/// repeat.
+/// under locks that wait for running merges. Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="DatabaseErrors"/>. Each is
+/// safe to repeat.
 /// </remarks>
 public static class LedgerHistory
 {
@@ -18,13 +18,13 @@ public static class LedgerHistory
 
     private const int Version = 1;
 
-    // The schema's own lock: changes of tables come one after the other. A commit that no quorum has would be a state that may vanish.
-    private const string Begin = $"{WriteBatch.BoundLocks}, {Replication.ConfirmCommit}, pg_advisory_xact_lock(5641763209170221)";
+    // Changes of the history come one after the other. A commit that no quorum has would be a state that may vanish.
+    private const string Begin = $"{WriteBatch.BoundLocks}, {Replication.ConfirmCommit}, pg_advisory_xact_lock(5641763209170224)";
 
     // The history joins the tables of the ledger, also where they are not in the first schema of the search_path.
     private const string Locate =
         """
-        select set_config('search_path', quote_ident(n.nspname), true), to_regclass('history_state') is not null, to_regclass('pg_dist_partition') is not null
+        select set_config('search_path', quote_ident(n.nspname), true)
         from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass('event_source')
         """;
 
@@ -79,14 +79,9 @@ public static class LedgerHistory
 
         return await InTransactionAsync(
             database,
-            async (connection, exists) =>
+            async (connection, known) =>
             {
-                if (!exists)
-                {
-                    await CreateAsync(connection, cancellationToken).ConfigureAwait(false);
-                }
-
-                var state = await ReadAsync(connection, cancellationToken).ConfigureAwait(false);
+                var state = known ?? await CreateAsync(connection, cancellationToken).ConfigureAwait(false);
                 if (state.KeptAt is { } keptAt)
                 {
                     throw new LedgerException(
@@ -114,9 +109,13 @@ public static class LedgerHistory
     {
         ArgumentNullException.ThrowIfNull(database);
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-        return await ScalarAsync<bool>(connection, "select to_regclass('history_state') is not null", cancellationToken).ConfigureAwait(false)
-            ? await ReadAsync(connection, cancellationToken).ConfigureAwait(false) : null;
+        return await FindAsync(connection, cancellationToken).ConfigureAwait(false);
     }
+
+    /// <inheritdoc cref="InspectAsync"/>
+    internal static async Task<HistoryState?> FindAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        await ScalarAsync<bool>(connection, "select to_regclass('history_state') is not null", cancellationToken).ConfigureAwait(false)
+            ? await ReadAsync(connection, cancellationToken).ConfigureAwait(false) : null;
 
     /// <summary>Ends the history: its rows stay for SQL, and processors without it may run. A processor that still writes it is stopped.</summary>
     /// <returns>False where there is none.</returns>
@@ -150,27 +149,41 @@ public static class LedgerHistory
           when (old.merged_through <> new.merged_through) execute function history_guard('{argument}');
         """;
 
-    private static async Task CreateAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<HistoryState> CreateAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
+        if (await ScalarAsync<bool>(connection, "select to_regclass('pg_dist_partition') is not null", cancellationToken).ConfigureAwait(false)
+            && await ScalarAsync<bool>(
+                connection,
+                "select exists (select from pg_dist_partition where logicalrelid = 'users_revenue'::regclass)",
+                cancellationToken).ConfigureAwait(false))
+        {
+            throw new LedgerException("users_revenue is distributed (Citus), and the history is not made for that: set History:Enabled=false");
+        }
+
         var id = Guid.NewGuid();
         await ExecuteAsync(connection, LockLedger, cancellationToken).ConfigureAwait(false);
         await ExecuteAsync(connection, $"{Script}\n{Triggers($"{id:D}")}", cancellationToken).ConfigureAwait(false);
         await ExecuteAsync(connection, $"insert into history_state (version, history_id) values ({Version}, $1)", cancellationToken, id).ConfigureAwait(false);
         await HistoryPartitions.BeginAsync(connection, cancellationToken).ConfigureAwait(false);
+        return await ReadAsync(connection, cancellationToken).ConfigureAwait(false);
     }
 
     private static Task<bool> EndAsync(NpgsqlDataSource database, string end, CancellationToken cancellationToken) =>
         InTransactionAsync(
             database,
-            async (connection, exists) =>
+            async (connection, state) =>
             {
-                if (!exists)
+                if (state is null)
                 {
                     return false;
                 }
 
                 await ExecuteAsync(connection, LockLedger, cancellationToken).ConfigureAwait(false);
-                await RefuseWhileAtWorkAsync(connection, cancellationToken).ConfigureAwait(false);
+                if (state.IsEnabled)
+                {
+                    await RefuseWhileAtWorkAsync(connection, cancellationToken).ConfigureAwait(false);
+                }
+
                 await ExecuteAsync(connection, end, cancellationToken).ConfigureAwait(false);
                 return true;
             },
@@ -215,32 +228,24 @@ public static class LedgerHistory
         return [.. types];
     }
 
-    /// <summary>Runs the work in one transaction that only one session at a time is in.</summary>
-    private static async Task<T> InTransactionAsync<T>(
-        NpgsqlDataSource database, Func<NpgsqlConnection, bool, Task<T>> work, CancellationToken cancellationToken)
+    /// <summary>Runs the work in one transaction that only one session at a time is in; it gets the state of the history, null where there is none.</summary>
+    internal static async Task<T> InTransactionAsync<T>(
+        NpgsqlDataSource database, Func<NpgsqlConnection, HistoryState?, Task<T>> work, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(database);
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         using var confirmation = new CommitConfirmation(connection);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
         await ExecuteAsync(connection, Begin, cancellationToken).ConfigureAwait(false);
-        bool exists;
         await using (var locate = new NpgsqlCommand(Locate, connection))
         {
-            await using var rows = await locate.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            if (!await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+            if (await locate.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is null)
             {
                 throw new LedgerException("there is no ledger in this database: start a processor or the API once, or apply db.sql");
             }
-
-            exists = rows.GetBoolean(1);
-            if (rows.GetBoolean(2))
-            {
-                throw new LedgerException("users_revenue is distributed (Citus), and the history is not made for that: set History:Enabled=false");
-            }
         }
 
-        var result = await work(connection, exists).ConfigureAwait(false);
+        var result = await work(connection, await FindAsync(connection, cancellationToken).ConfigureAwait(false)).ConfigureAwait(false);
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
         confirmation.Require();
         return result;

@@ -1,4 +1,7 @@
 using System.Buffers.Binary;
+using System.Data;
+using System.Runtime.CompilerServices;
+using Npgsql;
 
 namespace RevenueAspire.Ledger;
 
@@ -13,6 +16,36 @@ internal sealed class BinaryRows(Stream stream)
     private int _rowAt;
     private int _at;
     private int _filled;
+
+    /// <summary>Runs a COPY to its end, or cancels it where the caller stops before. Gives the reader at the beginning of each row.</summary>
+    public static async IAsyncEnumerable<BinaryRows> CopyAsync(
+        NpgsqlConnection connection, string copy, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var stream = await connection.BeginRawBinaryCopyAsync(copy, cancellationToken).ConfigureAwait(false);
+        await using (stream.ConfigureAwait(false))
+        {
+            var isRead = false;
+            try
+            {
+                var rows = new BinaryRows(stream);
+                await rows.SkipAsync(HeaderBytes, cancellationToken).ConfigureAwait(false);
+                while (await rows.ReadFieldCountAsync(cancellationToken).ConfigureAwait(false) > 0)
+                {
+                    yield return rows;
+                }
+
+                isRead = true;
+            }
+            finally
+            {
+                if (!isRead && connection.FullState.HasFlag(ConnectionState.Open))
+                {
+                    // Else the stream would read the rest of the table before it ends.
+                    await stream.CancelAsync().ConfigureAwait(false);
+                }
+            }
+        }
+    }
 
     /// <summary>Passes over bytes.</summary>
     public async ValueTask SkipAsync(int bytes, CancellationToken cancellationToken)

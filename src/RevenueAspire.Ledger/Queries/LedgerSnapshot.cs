@@ -16,8 +16,10 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     private readonly NpgsqlTransaction _transaction;
 
     private LedgerSnapshot(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<LedgerSource> sources,
-        IReadOnlyDictionary<Guid, BigInteger> revenues, IReadOnlyList<EventRange> ranges, ILookup<Guid, FileDigest> digests, ILookup<Guid, string> paths) =>
-        (_connection, _transaction, Sources, Revenues, FrozenRanges, Digests, Paths) = (connection, transaction, sources, revenues, ranges, digests, paths);
+        IReadOnlyDictionary<Guid, BigInteger> revenues, IReadOnlyList<EventRange> ranges, ILookup<Guid, FileDigest> digests, ILookup<Guid, string> paths,
+        HistorySnapshot? history) =>
+        (_connection, _transaction, Sources, Revenues, FrozenRanges, Digests, Paths, History) =
+        (connection, transaction, sources, revenues, ranges, digests, paths, history);
 
     /// <summary>All sources.</summary>
     public IReadOnlyList<LedgerSource> Sources { get; }
@@ -33,6 +35,9 @@ public sealed class LedgerSnapshot : IAsyncDisposable
 
     /// <summary>Paths at which each content of files was seen, the latest first: hints, since another content may be there now.</summary>
     public ILookup<Guid, string> Paths { get; }
+
+    /// <summary>The history; null where the ledger has none.</summary>
+    public HistorySnapshot? History { get; }
 
     /// <summary>Opens the snapshot on a connection of its own.</summary>
     /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
@@ -56,7 +61,8 @@ public sealed class LedgerSnapshot : IAsyncDisposable
             var ranges = await ReadFrozenRangesAsync(connection, cancellationToken).ConfigureAwait(false);
             var digests = await ReadDigestsAsync(connection, cancellationToken).ConfigureAwait(false);
             var paths = await ReadPathsAsync(connection, cancellationToken).ConfigureAwait(false);
-            return new LedgerSnapshot(connection, transaction, sources, revenues, ranges, digests, paths);
+            var history = await HistorySnapshot.ReadAsync(connection, cancellationToken).ConfigureAwait(false);
+            return new LedgerSnapshot(connection, transaction, sources, revenues, ranges, digests, paths, history);
         }
         catch
         {
@@ -82,31 +88,11 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     {
         // The revenue as text: it is exact at any size. The binary form needs no unescaping, and costs a third of a data reader's time per row.
         const string Copy = "copy (select user_id, revenue::text from users_revenue order by user_id) to stdout (format binary)";
-        var rows = await _connection.BeginRawBinaryCopyAsync(Copy, cancellationToken).ConfigureAwait(false);
-        await using (rows.ConfigureAwait(false))
+        await foreach (var row in BinaryRows.CopyAsync(_connection, Copy, cancellationToken).ConfigureAwait(false))
         {
-            var isRead = false;
-            try
-            {
-                var reader = new BinaryRows(rows);
-                await reader.SkipAsync(BinaryRows.HeaderBytes, cancellationToken).ConfigureAwait(false);
-                while (await reader.ReadFieldCountAsync(cancellationToken).ConfigureAwait(false) > 0)
-                {
-                    var userId = await reader.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
-                    var revenue = await reader.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
-                    yield return (reader.Field(userId), ParseRevenue("users_revenue", reader.Field(revenue).Span));
-                }
-
-                isRead = true;
-            }
-            finally
-            {
-                if (!isRead && _connection.FullState.HasFlag(ConnectionState.Open))
-                {
-                    // Else the stream would read the rest of the table before it ends.
-                    await rows.CancelAsync().ConfigureAwait(false);
-                }
-            }
+            var userId = await row.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
+            var revenue = await row.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
+            yield return (row.Field(userId), ParseRevenue("users_revenue", row.Field(revenue).Span));
         }
     }
 
@@ -136,7 +122,7 @@ public sealed class LedgerSnapshot : IAsyncDisposable
         return revenues;
     }
 
-    private static BigInteger ParseRevenue(string table, ReadOnlySpan<byte> text) =>
+    internal static BigInteger ParseRevenue(string table, ReadOnlySpan<byte> text) =>
         long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var narrow) ? narrow
             : BigInteger.TryParse(Encoding.UTF8.GetString(text), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var revenue) ? revenue
             : throw new LedgerException(

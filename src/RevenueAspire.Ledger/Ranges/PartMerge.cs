@@ -240,7 +240,8 @@ public static class PartMerge
         private static string Merge(string merged) =>
             $"""
             with moved as (
-              update event_part set merged_through = $4 where range_id = $1 and part_index = $2 and merged_through = $3 and not {LedgerContent.IsEmptied} returning 1
+              update event_part set merged_through = $4 where range_id = $1 and part_index = $2 and merged_through = $3
+                and not {LedgerContent.IsEmptied} returning 1
             ), {merged}
             select exists (select from moved), (select r.user_id from users_revenue r where r.user_id > $4 order by r.user_id limit 1)
             """;

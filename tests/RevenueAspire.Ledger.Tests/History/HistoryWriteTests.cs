@@ -17,7 +17,8 @@ public sealed class HistoryWriteTests
 
         Assert.Equal(
             [
-                $"a|{source.Id}:40|add_revenue|{long.MaxValue}|2026-01-31 12:59:59.998", $"a|{source.Id}:50|subtract_revenue|{long.MinValue}|2026-01-31 12:59:59.998",
+                $"a|{source.Id}:40|add_revenue|{long.MaxValue}|2026-01-31 12:59:59.998",
+                $"a|{source.Id}:50|subtract_revenue|{long.MinValue}|2026-01-31 12:59:59.998",
                 $"b|{source.Id}:10|add_revenue|5|2026-01-31 12:59:59.998", $"b|{source.Id}:20|subtract_revenue|2|2026-01-31 12:59:59.999",
                 $"b|{source.Id}:30|add_revenue|-7|2026-01-31 13:00:00", $"b|{source.Id}:110|add_revenue|1|2026-01-31 12:59:59.993",
             ],
@@ -42,7 +43,8 @@ public sealed class HistoryWriteTests
         {
             foreach (var part in range.Frozen!.Parts)
             {
-                Assert.Equal(turn == 0, await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, batchRows, database.History, CancellationToken.None));
+                Assert.Equal(turn == 0, await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, batchRows,
+                    database.History, CancellationToken.None));
             }
         }
 
@@ -70,7 +72,8 @@ public sealed class HistoryWriteTests
         })
         {
             var refused = await Assert.ThrowsAsync<Npgsql.PostgresException>(() => write(null));
-            Assert.Equal(("RV008", LedgerHistory.Refusal, false), (refused.SqlState, refused.MessageText, RevenueAspire.Postgres.DatabaseErrors.IsTransient(refused)));
+            Assert.Equal(("RV008", LedgerHistory.Refusal, false),
+                (refused.SqlState, refused.MessageText, RevenueAspire.Postgres.DatabaseErrors.IsTransient(refused)));
             Assert.Equal(LedgerHistory.Refusal, RevenueAspire.Postgres.DatabaseErrors.Describe(refused));
             Assert.True(await write(writer));
         }

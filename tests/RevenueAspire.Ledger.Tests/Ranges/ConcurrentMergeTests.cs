@@ -6,10 +6,12 @@ namespace RevenueAspire.Ledger.Tests;
 
 public sealed class ConcurrentMergeTests
 {
-    [Fact]
-    public async Task M5_eight_overlapping_writers_give_exact_totals_and_no_deadlock()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M5_eight_overlapping_writers_give_exact_totals_and_no_deadlock(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var random = Seed.Random(nameof(M5_eight_overlapping_writers_give_exact_totals_and_no_deadlock));
         var expected = new SortedDictionary<string, BigInteger>(StringComparer.Ordinal);
         var work = new List<(EventRange Range, TestDeltas Deltas, int BatchRows)>();
@@ -29,7 +31,8 @@ public sealed class ConcurrentMergeTests
         live.ForEach(log => log.ForEach(deltas => deltas.AddTo(expected)));
 
         var merges = work.SelectMany(
-            w => w.Range.Frozen!.Parts.Select(part => LedgerDatabase.MergeStubbornlyAsync(database.Source, w.Range.Id, part.Index, w.Deltas, w.BatchRows)));
+            w => w.Range.Frozen!.Parts.Select(part => LedgerDatabase.MergeStubbornlyAsync(database.Source, w.Range.Id, part.Index, w.Deltas, w.BatchRows,
+                database.History)));
         var applies = live.Select(async log =>
         {
             var source = await database.OpenLogAsync();
@@ -53,14 +56,17 @@ public sealed class ConcurrentMergeTests
         Assert.Equal(0, await DeadlocksAsync(database));
     }
 
-    [Fact]
-    public async Task M5_the_same_part_merged_by_four_at_once_counts_once()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M5_the_same_part_merged_by_four_at_once_counts_once(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var deltas = TestDeltas.Numbered(1000, i => i);
         var range = await database.FreezeAsync(deltas, parts: 1);
         var errors = (
-            await Task.WhenAll(Enumerable.Range(0, 4).Select(i => LedgerDatabase.MergeStubbornlyAsync(database.Source, range.Id, 0, deltas, 10 + (7 * i)))))
+            await Task.WhenAll(Enumerable.Range(0, 4).Select(i => LedgerDatabase.MergeStubbornlyAsync(database.Source, range.Id, 0, deltas, 10 + (7 * i),
+                database.History))))
             .SelectMany(all => all);
         Assert.Empty(errors);
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
@@ -69,10 +75,12 @@ public sealed class ConcurrentMergeTests
         Assert.Equal(0, await DeadlocksAsync(database));
     }
 
-    [Fact]
-    public async Task M5_backends_killed_at_random_points_leave_exact_totals()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M5_backends_killed_at_random_points_leave_exact_totals(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var random = Seed.Random(nameof(M5_backends_killed_at_random_points_leave_exact_totals));
         var deltas = TestDeltas.Numbered(4000, i => random.Next(-1000, 1000));
         var range = await database.FreezeAsync(deltas, parts: 2);
@@ -80,7 +88,8 @@ public sealed class ConcurrentMergeTests
             NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { ApplicationName = "victim" }.ConnectionString);
 
         // Two mergers a part, as after a take-over from a processor that is not quite dead.
-        var merging = Task.WhenAll(Enumerable.Range(0, 4).Select(i => LedgerDatabase.MergeStubbornlyAsync(victims, range.Id, i % 2, deltas, 5 + i)));
+        var merging = Task.WhenAll(Enumerable.Range(0, 4).Select(i => LedgerDatabase.MergeStubbornlyAsync(victims, range.Id, i % 2, deltas, 5 + i,
+            database.History)));
         var killed = 0L;
         while (!merging.IsCompleted && killed < 120)
         {

@@ -6,17 +6,20 @@ namespace RevenueAspire.Ledger.Tests;
 
 public sealed class InDoubtTests
 {
-    [Fact]
-    public async Task M6_merges_whose_answers_are_lost_count_once_after_reading_the_watermark_again()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M6_merges_whose_answers_are_lost_count_once_after_reading_the_watermark_again(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var random = Seed.Random(nameof(M6_merges_whose_answers_are_lost_count_once_after_reading_the_watermark_again));
         var deltas = TestDeltas.Numbered(3000, i => random.Next(-1000, 1000));
         var range = await database.FreezeAsync(deltas, parts: 2);
         await using var proxy = Proxy(database, random, cuts: 60);
         await using var through = Through(database, proxy);
 
-        var errors = (await Task.WhenAll(Enumerable.Range(0, 2).Select(i => LedgerDatabase.MergeStubbornlyAsync(through, range.Id, i, deltas, 10)))).SelectMany(
+        var errors = (await Task.WhenAll(Enumerable.Range(0, 2).Select(i => LedgerDatabase.MergeStubbornlyAsync(through, range.Id, i, deltas, 10,
+            database.History)))).SelectMany(
             all => all).ToList();
 
         Assert.True(deltas.Sums().SequenceEqual(await database.BalancesAsync()), Seed.Hint);
@@ -24,10 +27,12 @@ public sealed class InDoubtTests
             $"{Seed.Hint}: {proxy.CutsLeft} cuts left, {errors.Count} errors, {proxy.LostAnswers} lost answers");
     }
 
-    [Fact]
-    public async Task M6_live_ranges_whose_answers_are_lost_count_once_after_reading_the_source_again()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M6_live_ranges_whose_answers_are_lost_count_once_after_reading_the_source_again(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var random = Seed.Random(nameof(M6_live_ranges_whose_answers_are_lost_count_once_after_reading_the_source_again));
         var source = await database.OpenLogAsync();
         await using var proxy = Proxy(database, random, cuts: 40);
@@ -41,7 +46,8 @@ public sealed class InDoubtTests
             {
                 var deltas = new TestDeltas(("a", 1), ($"b{applied / 10 % 7}", applied));
                 if (await LiveApply.TryApplyAsync(
-                    through, source.Id, applied, applied + 10, deltas, [new(applied, 0, "bad", default)], 2, 1, default, default, null, null, CancellationToken.None))
+                    through, source.Id, applied, applied + 10, deltas, [new(applied, 0, "bad", default)], 2, 1, default, default, null,
+                        database.History, CancellationToken.None))
                 {
                     applied += 10;
                     continue;
@@ -65,10 +71,12 @@ public sealed class InDoubtTests
         Assert.True(errors > 10, $"{Seed.Hint}: only {errors} errors");
     }
 
-    [Fact]
-    public async Task M6_claims_freezes_rejects_and_closes_may_be_repeated_when_their_answers_are_lost()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M6_claims_freezes_rejects_and_closes_may_be_repeated_when_their_answers_are_lost(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var random = Seed.Random(nameof(M6_claims_freezes_rejects_and_closes_may_be_repeated_when_their_answers_are_lost));
         var source = await database.OpenLogAsync();
         await using var proxy = Proxy(database, random, cuts: 60);
@@ -113,7 +121,7 @@ public sealed class InDoubtTests
                     : range;
                 foreach (var part in range?.Frozen!.Parts ?? [])
                 {
-                    await PartMerge.MergeAsync(through, range!.Id, part, deltas, 1, null, CancellationToken.None);
+                    await PartMerge.MergeAsync(through, range!.Id, part, deltas, 1, database.History, CancellationToken.None);
                 }
 
                 if (range is not null)

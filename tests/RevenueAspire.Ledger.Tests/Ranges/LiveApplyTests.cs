@@ -4,10 +4,12 @@ namespace RevenueAspire.Ledger.Tests;
 
 public sealed class LiveApplyTests
 {
-    [Fact]
-    public async Task M2_TryApplyAsync_moves_the_offsets_stores_rejects_and_adds_the_sums()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M2_TryApplyAsync_moves_the_offsets_stores_rejects_and_adds_the_sums(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var source = await database.OpenLogAsync();
         var first = new TestDeltas(("user1", 27), ("user2", 58));
         Assert.True(await database.ApplyAsync(source.Id, 0, 100, first, [], 5, 5, LedgerDatabase.TailHash(100)));
@@ -25,10 +27,12 @@ public sealed class LiveApplyTests
         Assert.Equal("{oops", await database.ScalarAsync<string>("select beginning from rejected_event"));
     }
 
-    [Fact]
-    public async Task M2_TryApplyAsync_changes_nothing_where_the_offsets_are_elsewhere()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M2_TryApplyAsync_changes_nothing_where_the_offsets_are_elsewhere(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var source = await database.OpenLogAsync();
         var deltas = new TestDeltas(("user1", 1));
         RejectedLine[] rejects = [new(5, 0, "not JSON", default)];
@@ -42,10 +46,12 @@ public sealed class LiveApplyTests
         Assert.Equal(0, await database.Queries.FindAppliedThroughAsync(source.Id, CancellationToken.None));
     }
 
-    [Fact]
-    public async Task M2_of_concurrent_TryApplyAsync_of_the_same_range_one_wins()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M2_of_concurrent_TryApplyAsync_of_the_same_range_one_wins(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var source = await database.OpenLogAsync();
         var deltas = TestDeltas.Numbered(50, i => i);
         for (var round = 0; round < 30; round++)

@@ -9,11 +9,12 @@ public sealed class NewUsersTests
     private const string IsWaiting = "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')";
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task M5_a_user_whom_another_transaction_adds_under_the_merge_gets_both_sums_or_is_new_after_all(bool commits)
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    public async Task M5_a_user_whom_another_transaction_adds_under_the_merge_gets_both_sums_or_is_new_after_all(bool commits, bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var deltas = TestDeltas.Numbered(100, _ => 1);
         var range = await database.FreezeAsync(deltas, parts: 1);
 
@@ -26,7 +27,7 @@ public sealed class NewUsersTests
             await insert.ExecuteNonQueryAsync();
         }
 
-        var merging = PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 30, null, CancellationToken.None);
+        var merging = PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 30, database.History, CancellationToken.None);
         await Eventually.IsTrueAsync(() => database.ScalarAsync<bool>(IsWaiting));
         await (commits ? transaction.CommitAsync() : transaction.RollbackAsync());
 
@@ -37,11 +38,13 @@ public sealed class NewUsersTests
         Assert.Equal((1000, 0), await database.CloseAsync(range.SourceId));
     }
 
-    [Fact]
-    public async Task M5_known_and_new_users_in_any_mixture_get_exact_sums()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M5_known_and_new_users_in_any_mixture_get_exact_sums(bool history)
     {
         var random = Seed.Random(nameof(M5_known_and_new_users_in_any_mixture_get_exact_sums));
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var expected = new SortedDictionary<string, BigInteger>(StringComparer.Ordinal);
         for (var round = 0; round < 12; round++)
         {
@@ -51,7 +54,8 @@ public sealed class NewUsersTests
             deltas.AddTo(expected);
             var range = await database.FreezeAsync(deltas, random.Next(1, 4));
             await Task.WhenAll(
-                range.Frozen!.Parts.Select(part => PartMerge.MergeAsync(database.Source, range.Id, part, deltas, random.Next(1, 50), null, CancellationToken.None)));
+                range.Frozen!.Parts.Select(part => PartMerge.MergeAsync(database.Source, range.Id, part, deltas, random.Next(1, 50),
+                    database.History, CancellationToken.None)));
             Assert.True(expected.SequenceEqual(await database.BalancesAsync()), $"round {round}; {Seed.Hint}");
         }
     }

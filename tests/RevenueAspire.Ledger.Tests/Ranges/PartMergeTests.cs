@@ -7,20 +7,24 @@ namespace RevenueAspire.Ledger.Tests;
 public sealed class PartMergeTests
 {
     [Theory]
-    [InlineData(1, 1)]
-    [InlineData(1, 100)]
-    [InlineData(3, 7)]
-    [InlineData(8, 4096)]
-    public async Task M5_MergePartAsync_adds_each_user_once_in_any_number_of_parts_and_batches(int parts, int batchRows)
+    [InlineData(1, 1, false)]
+    [InlineData(1, 1, true)]
+    [InlineData(1, 100, false)]
+    [InlineData(1, 100, true)]
+    [InlineData(3, 7, false)]
+    [InlineData(3, 7, true)]
+    [InlineData(8, 4096, false)]
+    [InlineData(8, 4096, true)]
+    public async Task M5_MergePartAsync_adds_each_user_once_in_any_number_of_parts_and_batches(int parts, int batchRows, bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var deltas = TestDeltas.Numbered(100, i => i - 50);
         var range = await database.FreezeAsync(deltas, parts);
         Assert.Equal(parts, range.Frozen!.Parts.Count);
 
         foreach (var part in range.Frozen.Parts)
         {
-            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, batchRows, null, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, batchRows, database.History, CancellationToken.None));
         }
 
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
@@ -57,39 +61,47 @@ public sealed class PartMergeTests
         Assert.False(await PartMerge.MergeAsync(database.Source, Guid.NewGuid(), now, deltas, 7, null, CancellationToken.None));
     }
 
-    [Fact]
-    public async Task M5_users_that_are_not_the_frozen_ones_are_refused_before_anything_is_added()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M5_users_that_are_not_the_frozen_ones_are_refused_before_anything_is_added(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var deltas = TestDeltas.Numbered(10, _ => 1);
         var range = await database.FreezeAsync(deltas, parts: 2);
         var part = range.Frozen!.Parts[1];
         var others = new TestDeltas(("a", 1), ("user000004", 1), ("user000009x", 1));
-        await Assert.ThrowsAsync<InvalidOperationException>(() => PartMerge.MergeAsync(database.Source, range.Id, part, others, 10, null, CancellationToken.None));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => PartMerge.MergeAsync(database.Source, range.Id, part, others, 10,
+            database.History, CancellationToken.None));
         await Assert.ThrowsAsync<InvalidOperationException>(
-            () => PartMerge.MergeAsync(database.Source, range.Id, part, new TestDeltas(("user000003", 1), ("user000009", 1)), 10, null, CancellationToken.None));
+            () => PartMerge.MergeAsync(database.Source, range.Id, part, new TestDeltas(("user000003", 1), ("user000009", 1)), 10,
+                database.History, CancellationToken.None));
         await Assert.ThrowsAsync<InvalidOperationException>(
-            () => PartMerge.MergeAsync(database.Source, range.Id, part with { UpperKey = "user000008"u8.ToArray() }, deltas, 10, null, CancellationToken.None));
-        await Assert.ThrowsAsync<ArgumentException>(() => PartMerge.MergeAsync(database.Source, range.Id, part, new Unsorted(), 10, null, CancellationToken.None));
+            () => PartMerge.MergeAsync(database.Source, range.Id, part with { UpperKey = "user000008"u8.ToArray() }, deltas, 10,
+                database.History, CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentException>(() => PartMerge.MergeAsync(database.Source, range.Id, part, new Unsorted(), 10,
+            database.History, CancellationToken.None));
         Assert.Empty(await database.BalancesAsync());
-        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 10, null, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 10, database.History, CancellationToken.None));
     }
 
-    [Fact]
-    public async Task M5_cancelled_between_batches_the_part_stands_at_its_watermark()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M5_cancelled_between_batches_the_part_stands_at_its_watermark(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var deltas = TestDeltas.Numbered(5000, _ => 1);
         var range = await database.FreezeAsync(deltas, parts: 1);
         using var cancel = new CancellationTokenSource();
         var watched = new CancelsAt(deltas, 2500, cancel);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
-            () => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], watched, 10, null, cancel.Token));
+            () => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], watched, 10, database.History, cancel.Token));
         var stands = Encoding.UTF8.GetString(
             (await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!.Frozen!.Parts[0].MergedThrough.Span);
         Assert.NotEqual("", stands);
         Assert.Equal(stands, (await database.BalancesAsync()).Keys.Last());
-        await LedgerDatabase.MergeStubbornlyAsync(database.Source, range.Id, 0, deltas, 1000);
+        await LedgerDatabase.MergeStubbornlyAsync(database.Source, range.Id, 0, deltas, 1000, database.History);
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
     }
 
@@ -120,10 +132,12 @@ public sealed class PartMergeTests
         Assert.Equal("2000000", await database.Queries.FindRevenueAsync("h", CancellationToken.None));
     }
 
-    [Fact]
-    public async Task M5_users_of_every_kind_of_UTF8_merge_in_the_order_of_their_bytes()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M5_users_of_every_kind_of_UTF8_merge_in_the_order_of_their_bytes(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var random = Seed.Random(nameof(M5_users_of_every_kind_of_UTF8_merge_in_the_order_of_their_bytes));
 
         // U+FF5E and U+FFFD come after U+1F600 in UTF-16, whose surrogates begin with D8, and before it in bytes.
@@ -147,7 +161,7 @@ public sealed class PartMergeTests
         var range = await database.FreezeAsync(deltas, parts: 4);
         foreach (var part in range.Frozen!.Parts)
         {
-            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 17, null, CancellationToken.None), Seed.Hint);
+            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 17, database.History, CancellationToken.None), Seed.Hint);
         }
 
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());

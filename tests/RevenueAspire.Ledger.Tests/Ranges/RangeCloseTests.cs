@@ -6,10 +6,12 @@ public sealed class RangeCloseTests
 {
     private static readonly TimeSpan Lease = LedgerDatabase.Lease;
 
-    [Fact]
-    public async Task M7_M8_CloseAsync_closes_the_contiguous_finished_ranges_and_makes_lines_absolute()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M7_M8_CloseAsync_closes_the_contiguous_finished_ranges_and_makes_lines_absolute(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var source = await database.OpenLogAsync();
 
         // Ten lines applied live before: line numbers go on behind them.
@@ -27,7 +29,8 @@ public sealed class RangeCloseTests
         await FinishAsync(2);
         Assert.Equal((100, 4), await database.CloseAsync(source.Id));
         Assert.True(
-            await PartMerge.MergeAsync(database.Source, ranges[3].Id, ranges[3].Frozen!.Parts[0], new TestDeltas(("user4", 4)), 10, null, CancellationToken.None));
+            await PartMerge.MergeAsync(database.Source, ranges[3].Id, ranges[3].Frozen!.Parts[0], new TestDeltas(("user4", 4)), 10,
+                database.History, CancellationToken.None));
         await FinishAsync(0);
         Assert.Equal((200, 3), await database.CloseAsync(source.Id));
         await FinishAsync(1);
@@ -50,7 +53,8 @@ public sealed class RangeCloseTests
         async Task FinishAsync(int index)
         {
             var deltas = new TestDeltas(($"user{index + 1}", index + 1));
-            Assert.True(await PartMerge.MergeAsync(database.Source, ranges[index].Id, ranges[index].Frozen!.Parts[0], deltas, 10, null, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(database.Source, ranges[index].Id, ranges[index].Frozen!.Parts[0], deltas, 10,
+                database.History, CancellationToken.None));
             await MergeRejectsAsync(index);
         }
 
@@ -62,10 +66,12 @@ public sealed class RangeCloseTests
         }
     }
 
-    [Fact]
-    public async Task M8_any_number_of_rejects_is_numbered_in_bounded_steps_also_by_several_at_once()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M8_any_number_of_rejects_is_numbered_in_bounded_steps_also_by_several_at_once(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var source = await database.OpenLogAsync();
         await database.ApplyAsync(source.Id, 0, 100, new TestDeltas(("user0", 10)), [], 10, 10);
         var claimed = (await RangeClaims.TryClaimAsync(database.Source, source.Id, 100, 20_100, Guid.NewGuid(), Lease, CancellationToken.None))!;
@@ -86,10 +92,12 @@ public sealed class RangeCloseTests
         Assert.Equal("5000 12000", await database.ScalarAsync<string>("select max(rows) || ' ' || sum(rows) from steps"));
     }
 
-    [Fact]
-    public async Task M7_claims_freezes_and_closes_commit_synchronously_whatever_the_database_is_set_to()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M7_claims_freezes_and_closes_commit_synchronously_whatever_the_database_is_set_to(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         await database.ExecuteAsync(
             """
             do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$;
@@ -113,10 +121,12 @@ public sealed class RangeCloseTests
         Assert.Equal(range.Frozen!.TypesHash.ToArray(), (await registry.FindAsync(source.Id, CancellationToken.None))!.TypesHash.ToArray());
     }
 
-    [Fact]
-    public async Task M7_concurrent_closes_count_each_range_once()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M7_concurrent_closes_count_each_range_once(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var source = await database.OpenLogAsync();
         var deltas = new TestDeltas(("user1", 1));
         for (var i = 0; i < 40; i++)
@@ -124,7 +134,7 @@ public sealed class RangeCloseTests
             var claimed = (await RangeClaims.TryClaimAsync(database.Source, source.Id, i * 10, (i * 10) + 10, Guid.NewGuid(), Lease, CancellationToken.None))!;
             var range = (
                 await RangeFreeze.TryFreezeAsync(database.Source, claimed, LedgerDatabase.Frozen(claimed, deltas, 1, lines: 3), CancellationToken.None))!;
-            var merge = PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, null, CancellationToken.None);
+            var merge = PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, database.History, CancellationToken.None);
             await Task.WhenAll([merge, .. Enumerable.Range(0, 3).Select(_ => database.CloseAsync(source.Id))]);
         }
 
@@ -134,10 +144,12 @@ public sealed class RangeCloseTests
         Assert.Equal("40", await database.Queries.FindRevenueAsync("user1", CancellationToken.None));
     }
 
-    [Fact]
-    public async Task M7_a_range_without_users_and_rejects_closes_at_once()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M7_a_range_without_users_and_rejects_closes_at_once(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(history);
         var range = await database.FreezeAsync(new TestDeltas(), parts: 1);
         Assert.Empty(range.Frozen!.Parts);
         Assert.True(await RejectMerge.MergeAsync(database.Source, range.SourceId, range.Id, -1, [], CancellationToken.None));

@@ -10,6 +10,17 @@ public sealed class LedgerDatabase : TestDatabase
 {
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
 
+    private const string HistoryFaults =
+        """
+        with chain as (
+          select user_id, seq, revenue, balance, lag(balance, 1, 0::numeric) over same as before, lead(seq) over same is null as is_last,
+            (select sum(t.sign * e.value::numeric) from history_events(h.events, h.at, s.is_log) e join history_type t using (type_no)) as listed
+          from event_history h join history_source s using (source_no) window same as (partition by user_id order by seq)
+        )
+        select (select count(*) from chain where balance <> before + revenue or listed <> revenue)
+          + (select count(*) from users_revenue u full join (select * from chain where is_last) c using (user_id) where u.revenue is distinct from c.balance)
+        """;
+
     private LedgerDatabase(string connectionString)
         : base(connectionString) =>
         (Registry, Queries) = (new SourceRegistry(Source), new LedgerQueries(Source));
@@ -100,8 +111,15 @@ public sealed class LedgerDatabase : TestDatabase
         }
     }
 
+    /// <summary>All balances. Where a history is kept, its rows explain each: per user in the order of application, from zero to the balance, and each row's
+    /// events add up to it.</summary>
     public async Task<SortedDictionary<string, BigInteger>> BalancesAsync()
     {
+        if (History is not null)
+        {
+            Assert.Equal(0L, await ScalarAsync<long>(HistoryFaults));
+        }
+
         var balances = new SortedDictionary<string, BigInteger>(StringComparer.Ordinal);
         await using var snapshot = await LedgerSnapshot.OpenAsync(Source, CancellationToken.None);
         await foreach (var (user, revenue) in snapshot.ReadBalancesAsync(CancellationToken.None))

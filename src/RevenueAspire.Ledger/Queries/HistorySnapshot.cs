@@ -1,0 +1,119 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using Npgsql;
+
+namespace RevenueAspire.Ledger;
+
+/// <summary>The history as of the moment of a <see cref="LedgerSnapshot"/>, and only while that is open. Not thread-safe.</summary>
+public sealed class HistorySnapshot
+{
+    private readonly NpgsqlConnection _connection;
+
+    private HistorySnapshot(NpgsqlConnection connection, HistoryState state, IReadOnlyList<MissingHistory> missing,
+        IReadOnlyDictionary<int, HistorySource> sources, IReadOnlyDictionary<int, HistoryType> types) =>
+        (_connection, State, Missing, Sources, Types) = (connection, state, missing, sources, types);
+
+    /// <summary>Since when it is written, whether it ended, and what retention dropped.</summary>
+    public HistoryState State { get; }
+
+    /// <summary>Applied events that have no rows.</summary>
+    public IReadOnlyList<MissingHistory> Missing { get; }
+
+    /// <summary>Sources by their number.</summary>
+    public IReadOnlyDictionary<int, HistorySource> Sources { get; }
+
+    /// <summary>Event types by their number.</summary>
+    public IReadOnlyDictionary<int, HistoryType> Types { get; }
+
+    /// <summary>Streams all rows, ordered by the bytes of user ids and then in the order of application.</summary>
+    /// <remarks>One enumeration at a time, and none of balances beside it; memory does not grow with the number of rows.</remarks>
+    /// <exception cref="LedgerException">A sum is no integer: another program wrote to the table.</exception>
+    public async IAsyncEnumerable<HistoryRow> ReadRowsAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        const string Copy =
+            "copy (select user_id, seq::text, source_no::text, round(extract(epoch from at) * 1000)::text, revenue::text, balance::text, events "
+            + "from event_history order by user_id, seq) to stdout (format binary)";
+        await foreach (var row in BinaryRows.CopyAsync(_connection, Copy, cancellationToken).ConfigureAwait(false))
+        {
+            var userId = await row.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
+            var seq = await row.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
+            var source = await row.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
+            var at = await row.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
+            var revenue = await row.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
+            var balance = await row.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
+            var events = await row.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
+            yield return new HistoryRow(
+                row.Field(userId), long.Parse(row.Field(seq).Span, null), int.Parse(row.Field(source).Span, null), long.Parse(row.Field(at).Span, null),
+                LedgerSnapshot.ParseRevenue("event_history", row.Field(revenue).Span), LedgerSnapshot.ParseRevenue("event_history", row.Field(balance).Span),
+                row.Field(events));
+        }
+    }
+
+    /// <summary>Reads all but the rows; null where there is no history.</summary>
+    internal static async Task<HistorySnapshot?> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        await LedgerHistory.FindAsync(connection, cancellationToken).ConfigureAwait(false) is { } state
+            ? new HistorySnapshot(
+                connection,
+                state,
+                await ListAsync(
+                    connection,
+                    "select source_id, from_offset, end_offset, after_user, through_user from history_missing order by source_id, from_offset, after_user",
+                    row => new MissingHistory(
+                        row.GetGuid(0), row.GetInt64(1), row.GetInt64(2), row.GetFieldValue<byte[]>(3),
+                        row.IsDBNull(4) ? default(ReadOnlyMemory<byte>?) : row.GetFieldValue<byte[]>(4)),
+                    cancellationToken).ConfigureAwait(false),
+                (await ListAsync(
+                    connection,
+                    "select source_no, source_id, is_log from history_source",
+                    row => (Number: row.GetInt32(0), Source: new HistorySource(row.GetGuid(1), row.GetBoolean(2))),
+                    cancellationToken).ConfigureAwait(false)).ToDictionary(one => one.Number, one => one.Source),
+                (await ListAsync(
+                    connection,
+                    "select type_no, name, sign from history_type",
+                    row => (Number: row.GetInt32(0), Type: new HistoryType(row.GetString(1), row.GetInt32(2))),
+                    cancellationToken).ConfigureAwait(false)).ToDictionary(one => one.Number, one => one.Type))
+            : null;
+
+    private static async Task<List<T>> ListAsync<T>(
+        NpgsqlConnection connection, string sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        var list = new List<T>();
+        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            list.Add(read(rows));
+        }
+
+        return list;
+    }
+}
+
+/// <summary>A row of <c>event_history</c>: events of one user and one source.</summary>
+/// <param name="UserId">UTF-8; valid until the next row, as <paramref name="Events"/>.</param>
+/// <param name="Seq">Order of application.</param>
+/// <param name="SourceNumber">In <see cref="HistorySnapshot.Sources"/>.</param>
+/// <param name="At">Milliseconds since 1970-01-01 UTC: server time of the first event; for a file the time of application.</param>
+/// <param name="Revenue">Sum of the events.</param>
+/// <param name="Balance">Of the user after them.</param>
+/// <param name="Events">For <see cref="HistoryCodec.Read"/>.</param>
+public readonly record struct HistoryRow(
+    ReadOnlyMemory<byte> UserId, long Seq, int SourceNumber, long At, BigInteger Revenue, BigInteger Balance, ReadOnlyMemory<byte> Events);
+
+/// <summary>Applied events of a source that have no rows: those at offsets in [From, End), of users after one key and up to another.</summary>
+/// <param name="SourceId">The source.</param>
+/// <param name="From">First offset.</param>
+/// <param name="End">Exclusive end.</param>
+/// <param name="AfterUser">UTF-8, exclusive; empty: from the first user.</param>
+/// <param name="ThroughUser">UTF-8, inclusive; null: to the last user.</param>
+public sealed record MissingHistory(Guid SourceId, long From, long End, ReadOnlyMemory<byte> AfterUser, ReadOnlyMemory<byte>? ThroughUser);
+
+/// <summary>A source of the history.</summary>
+/// <param name="SourceId">Its id.</param>
+/// <param name="IsLog">Its events have a time.</param>
+public sealed record HistorySource(Guid SourceId, bool IsLog);
+
+/// <summary>A name of events.</summary>
+/// <param name="Name">As configured.</param>
+/// <param name="Sign">1 or -1.</param>
+public sealed record HistoryType(string Name, int Sign);
