@@ -9,18 +9,18 @@ namespace RevenueAspire.Ledger;
 /// <param name="Revenue">Sum of its events.</param>
 /// <param name="Balance">The user's balance after its events.</param>
 /// <param name="Events">Its events; null when none can match the filter.</param>
-internal readonly record struct HistoryRow(long Seq, DateTime At, Guid? LogId, BigInteger Revenue, BigInteger Balance, byte[]? Events);
+internal readonly record struct HistoryPageRow(long Seq, DateTime At, Guid? LogId, BigInteger Revenue, BigInteger Balance, byte[]? Events);
 
 /// <summary>A row of <c>history_type</c>.</summary>
 /// <param name="Name">The event's name.</param>
 /// <param name="Sign">1 or -1.</param>
-internal readonly record struct HistoryType(string Name, int Sign);
+internal readonly record struct HistoryPageType(string Name, int Sign);
 
 /// <summary>Makes a page from rows in descending order. Not thread-safe.</summary>
 internal sealed class HistoryPageBuilder
 {
     private readonly HistoryRequest _request;
-    private readonly Dictionary<int, HistoryType> _types;
+    private readonly Dictionary<int, HistoryPageType> _types;
     private readonly List<HistoryItem> _items = [];
     private bool _isFirstRow = true;
     private bool _isEnd;
@@ -30,7 +30,7 @@ internal sealed class HistoryPageBuilder
     private HistoryCursor _last;
 
     /// <summary>Begins a page.</summary>
-    public HistoryPageBuilder(HistoryRequest request, Dictionary<int, HistoryType> types)
+    public HistoryPageBuilder(HistoryRequest request, Dictionary<int, HistoryPageType> types)
     {
         (_request, _types) = (request, types);
 
@@ -52,7 +52,7 @@ internal sealed class HistoryPageBuilder
 
     /// <summary>Takes the next row.</summary>
     /// <returns>False when the page is complete.</returns>
-    public bool Add(HistoryRow row)
+    public bool Add(HistoryPageRow row)
     {
         var events = row.Events is null ? [] : HistoryCodec.Read(row.Events, row.LogId is null ? null : ToMilliseconds(row.At));
         var index = events.Count - 1;
@@ -105,7 +105,7 @@ internal sealed class HistoryPageBuilder
         revenue, _items, _openingOfItems ?? _openingOfRows ?? BigInteger.Parse(revenue, System.Globalization.CultureInfo.InvariantCulture), retainedFrom,
         _isEnd ? null : _next);
 
-    private bool Matches(HistoryRow row, AppliedEvent applied)
+    private bool Matches(HistoryPageRow row, AppliedEvent applied)
     {
         var time = TimeOf(applied) ?? row.At;
         return !(time < _request.From) && !(time >= _request.To);
@@ -116,7 +116,7 @@ internal sealed class HistoryPageBuilder
 
     private static long ToMilliseconds(DateTime time) => (time - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMillisecond;
 
-    private HistoryType TypeOf(AppliedEvent applied) => _types.TryGetValue(applied.Type, out var type) ? type
+    private HistoryPageType TypeOf(AppliedEvent applied) => _types.TryGetValue(applied.Type, out var type) ? type
         : throw new LedgerException($"event_history names the type {applied.Type}, which history_type lacks: another program writes to these tables");
 
     private BigInteger RevenueOf(AppliedEvent applied) => (Int128)applied.Value * TypeOf(applied).Sign;

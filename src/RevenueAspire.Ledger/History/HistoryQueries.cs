@@ -211,20 +211,20 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
 
         return new Moment(
             rows.IsDBNull(4) ? null : rows.GetString(4),
-            HistoryPartitions.First(rows.GetInt32(2)),
+            HistoryPartitions.FirstSequence(rows.GetInt32(2)),
             rows.IsDBNull(1) ? null : rows.GetDateTime(1),
-            from is null ? 0 : HistoryPartitions.First(rows.GetInt32(3)));
+            from is null ? 0 : HistoryPartitions.FirstSequence(rows.GetInt32(3)));
     }
 
-    private static async Task<Dictionary<int, HistoryType>> ReadTypesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<Dictionary<int, HistoryPageType>> ReadTypesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Types, connection);
         await command.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
         await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        var types = new Dictionary<int, HistoryType>();
+        var types = new Dictionary<int, HistoryPageType>();
         while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            types.Add(rows.GetInt32(0), new HistoryType(rows.GetString(1), rows.GetInt32(2)));
+            types.Add(rows.GetInt32(0), new HistoryPageType(rows.GetString(1), rows.GetInt32(2)));
         }
 
         return types;
@@ -253,7 +253,7 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
             for (; await rows.ReadAsync(cancellationToken).ConfigureAwait(false); read++)
             {
                 through = rows.GetInt64(0) - 1;
-                var row = new HistoryRow(
+                var row = new HistoryPageRow(
                     rows.GetInt64(0), rows.GetDateTime(1), rows.GetBoolean(2) ? rows.GetGuid(3) : null, Parse(rows.GetString(4)), Parse(rows.GetString(5)),
                     rows.IsDBNull(6) ? null : rows.GetFieldValue<byte[]>(6));
                 if (!page.Add(row))
