@@ -9,7 +9,7 @@ namespace RevenueAspire.Ledger;
 /// <param name="Revenue">Sum of its events.</param>
 /// <param name="Balance">The user's balance after its events.</param>
 /// <param name="Events">Its events; null when none can match the filter.</param>
-internal readonly record struct PageRow(long Seq, DateTime At, Guid? LogId, BigInteger Revenue, BigInteger Balance, byte[]? Events);
+internal readonly record struct HistoryPageRow(long Seq, DateTime At, Guid? LogId, BigInteger Revenue, BigInteger Balance, byte[]? Events);
 
 /// <summary>Makes a page from rows in descending order. Not thread-safe.</summary>
 internal sealed class HistoryPageBuilder
@@ -47,7 +47,7 @@ internal sealed class HistoryPageBuilder
 
     /// <summary>Takes the next row.</summary>
     /// <returns>False when the page is complete.</returns>
-    public bool Add(PageRow row)
+    public bool Add(HistoryPageRow row)
     {
         var events = row.Events is null ? [] : HistoryCodec.Read(row.Events, row.LogId is null ? null : ToMilliseconds(row.At));
         var index = events.Count - 1;
@@ -100,7 +100,7 @@ internal sealed class HistoryPageBuilder
         revenue, _items, _openingOfItems ?? _openingOfRows ?? BigInteger.Parse(revenue, System.Globalization.CultureInfo.InvariantCulture), retainedFrom,
         _isEnd ? null : _next);
 
-    private bool Matches(PageRow row, AppliedEvent applied)
+    private bool Matches(HistoryPageRow row, AppliedEvent applied)
     {
         var time = TimeOf(applied) ?? row.At;
         return !(time < _request.From) && !(time >= _request.To);

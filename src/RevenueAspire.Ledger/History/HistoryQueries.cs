@@ -253,7 +253,7 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
             for (; await rows.ReadAsync(cancellationToken).ConfigureAwait(false); read++)
             {
                 through = rows.GetInt64(0) - 1;
-                var row = new PageRow(
+                var row = new HistoryPageRow(
                     rows.GetInt64(0), rows.GetDateTime(1), rows.GetBoolean(2) ? rows.GetGuid(3) : null, Parse(rows.GetString(4)), Parse(rows.GetString(5)),
                     rows.IsDBNull(6) ? null : rows.GetFieldValue<byte[]>(6));
                 if (!page.Add(row))
