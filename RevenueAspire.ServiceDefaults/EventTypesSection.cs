@@ -8,7 +8,8 @@ namespace RevenueAspire.ServiceDefaults;
 /// <summary>The section <c>EventTypes</c>: a name with 1 or -1 each. API and processors must be given the same.</summary>
 public static class EventTypesSection
 {
-    private const string Section = "EventTypes";
+    /// <summary>Its name.</summary>
+    public const string Section = "EventTypes";
 
     /// <summary>Reads the section; without it, <see cref="EventTypes.Default"/>.</summary>
     /// <exception cref="OptionsValidationException">A bad name, or a sign other than 1 and -1; the message names the entry.</exception>
