@@ -35,6 +35,12 @@ public readonly ref struct ParsedEvent
     public RejectReason Reason { get; init; }
 }
 
+/// <summary>An event of <see cref="EventParser.TakePlainLines"/>.</summary>
+/// <param name="UserIdAt">Where its user id begins in the text.</param>
+/// <param name="UserIdLength">Bytes of the user id.</param>
+/// <param name="Delta">What it adds to its user's revenue.</param>
+public readonly record struct PlainEvent(int UserIdAt, int UserIdLength, long Delta);
+
 /// <summary>Parses one line of JSON to an event, with full validation. Not thread-safe: one instance a thread (it owns scratch memory).</summary>
 /// <remarks>JSON as RFC 8259 has it, no comments, no trailing commas, at most <see cref="MaxDepth"/> levels; the line must be valid UTF-8. A byte order mark
 /// before the line, CR after it and white space around tokens (also newlines, for a request's body that is parsed as one line) are skipped. Unknown fields are
@@ -76,6 +82,25 @@ public sealed class EventParser(EventTypes types)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int TryTakePlainLine(ReadOnlySpan<byte> lines, out int userIdLength, out long delta) =>
         PlainLine.TakeTemplateLine(lines, Types, out userIdLength, out delta);
+
+    /// <summary>Takes lines as <see cref="TryTakePlainLine"/> does, until one is not plain or there is no place for another event.</summary>
+    /// <param name="text">Many lines.</param>
+    /// <param name="at">Where to begin in the text, in bytes; moved behind what was taken.</param>
+    /// <param name="maxLineBytes">A line with more bytes than that, its newline included, is not taken.</param>
+    /// <param name="events">Gets the events.</param>
+    /// <returns>Number of events.</returns>
+    public int TakePlainLines(ReadOnlySpan<byte> text, ref int at, int maxLineBytes, Span<PlainEvent> events)
+    {
+        var (count, types) = (0, Types);
+        while (count < events.Length && PlainLine.TakeTemplateLine(text[at..], types, out var length, out var delta) is > 0 and var taken
+            && taken <= maxLineBytes)
+        {
+            events[count++] = new PlainEvent(at + PlainUserIdAt, length, delta);
+            at += taken;
+        }
+
+        return count;
+    }
 
     /// <summary>Parses as <see cref="Parse"/>, and for a valid event also writes it compactly <em>without its closing brace</em>, on one line:
     /// white space between tokens dropped, top-level fields that belong to the server (<see cref="ServerFields"/>) dropped, everything else byte for byte

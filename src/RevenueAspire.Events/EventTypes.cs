@@ -24,6 +24,7 @@ public sealed class EventTypes
     private EventTypes(Entry[] entries)
     {
         _entries = entries;
+        ShortNames = [.. entries.Select(entry => ShortName.Create(entry.Utf8, entry.Sign)).OfType<ShortName>()];
         var longest = 0;
         foreach (var entry in entries)
         {
@@ -38,6 +39,9 @@ public sealed class EventTypes
             same = [.. same, entry];
         }
     }
+
+    /// <summary>The names that <see cref="ShortLine"/> knows.</summary>
+    internal ShortName[] ShortNames { get; }
 
     private sealed record Entry(string Name, byte[] Utf8, int Sign);
 
@@ -89,7 +93,6 @@ public sealed class EventTypes
     }
 
     /// <summary>Finds the sign of a name given as unescaped UTF-8.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // Asked once an event, from the first one on.
     public bool TryGetSign(ReadOnlySpan<byte> name, out int sign)
     {
         var byLength = _byLength;

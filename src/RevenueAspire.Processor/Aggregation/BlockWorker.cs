@@ -47,7 +47,7 @@ internal sealed class BlockWorker(EventTypes types)
     public long RejectedLines { get; private set; }
 
     /// <summary>Sum of the events, each once, whatever <see cref="Times"/> says.</summary>
-    public Int128 Revenue { get; private set; }
+    public WideSum Revenue;
 
     public long? UnknownNameAt { get; private set; }
 
@@ -68,7 +68,7 @@ internal sealed class BlockWorker(EventTypes types)
         FullAt = null;
         Events = 0;
         RejectedLines = 0;
-        Revenue = 0;
+        Revenue = default;
         UnknownNameAt = null;
         RejectCount = 0;
         _blocks.Clear();
@@ -118,8 +118,6 @@ internal sealed class BlockWorker(EventTypes types)
         }
     }
 
-    // Optimized at the first call: most of a command's work ends before the runtime would compile it again.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private long AggregateLines(ISourceReader source, in Block block)
     {
         var all = Buffer.AsSpan(0, block.Count);
@@ -136,7 +134,7 @@ internal sealed class BlockWorker(EventTypes types)
             if (Rejects.Count >= _maxRejects && offset > block.Offset)
             {
                 FullAt = offset;
-                Revenue += _queue.AddTo(Users, all, Times);
+                _queue.AddTo(Users, all, Times, ref Revenue);
                 return line;
             }
 
@@ -144,23 +142,30 @@ internal sealed class BlockWorker(EventTypes types)
             {
                 untried--;
             }
-            else if (_parser.TryTakePlainLine(rest, out var userIdLength, out var delta) is > 0 and var taken && taken <= source.MaxLineBytes)
-            {
-                skip = 0;
-                Events++;
-                if (_queue.Add(all, all.Length - rest.Length + EventParser.PlainUserIdAt, userIdLength, delta))
-                {
-                    Revenue += _queue.AddTo(Users, all, Times);
-                }
-
-                first = false;
-                line++;
-                offset += taken;
-                rest = rest[taken..];
-                continue;
-            }
             else
             {
+                var at = all.Length - rest.Length;
+                var begin = at;
+                if (_queue.Take(_parser, all, ref at, source.MaxLineBytes) is > 0 and var taken)
+                {
+                    (skip, first) = (0, false);
+                    Events += taken;
+                    line += taken;
+                    offset += at - begin;
+                    rest = all[at..];
+                }
+
+                if (_queue.IsFull)
+                {
+                    _queue.AddTo(Users, all, Times, ref Revenue);
+                    continue;
+                }
+
+                if (rest.IsEmpty)
+                {
+                    break;
+                }
+
                 untried = skip;
                 skip = Math.Min((2 * skip) + 1, MostUntried);
             }
@@ -180,7 +185,7 @@ internal sealed class BlockWorker(EventTypes types)
                 if (reason == RejectReason.NameUnknown && source.Kind == SourceKind.Log)
                 {
                     UnknownNameAt ??= offset;
-                    Revenue += _queue.AddTo(Users, all, Times);
+                    _queue.AddTo(Users, all, Times, ref Revenue);
                     return line;
                 }
 
@@ -198,17 +203,19 @@ internal sealed class BlockWorker(EventTypes types)
             rest = rest[length..];
         }
 
-        Revenue += _queue.AddTo(Users, all, Times);
+        _queue.AddTo(Users, all, Times, ref Revenue);
         return line;
     }
 
+    // Apart, since the Release build holds no code for methods that touch an Int128 (see WideSum).
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private ParseOutcome Count(ReadOnlySpan<byte> content, out RejectReason reason)
     {
         var outcome = _parser.Parse(content, out var parsed);
         if (outcome == ParseOutcome.Event)
         {
             Events++;
-            Revenue += parsed.Delta;
+            Revenue.Add(parsed.Delta);
             Users.Add(parsed.UserId, parsed.Delta * Times);
         }
 
