@@ -8,7 +8,8 @@ namespace RevenueAspire.ServiceDefaults;
 /// <summary>The section <c>EventTypes</c>: event names, each with the sign 1 or -1. API and processors need the same section.</summary>
 public static class EventTypesSection
 {
-    private const string Section = "EventTypes";
+    /// <summary>Its name.</summary>
+    public const string Section = "EventTypes";
 
     /// <summary>Reads the section; without it, returns <see cref="EventTypes.Default"/>.</summary>
     /// <exception cref="OptionsValidationException">An invalid name, or a sign other than 1 and -1. The message names the entry.</exception>

@@ -38,6 +38,12 @@ public readonly ref struct ParsedEvent
     public RejectReason Reason { get; init; }
 }
 
+/// <summary>An event of <see cref="EventParser.TakePlainLines"/>.</summary>
+/// <param name="UserIdAt">Where its user id begins in the text.</param>
+/// <param name="UserIdLength">Bytes of the user id.</param>
+/// <param name="Delta">What it adds to its user's revenue.</param>
+public readonly record struct PlainEvent(int UserIdAt, int UserIdLength, long Delta);
+
 /// <summary>Parses and fully validates one line of JSON as an event. Not thread-safe, because it owns scratch memory: use one instance per thread.</summary>
 /// <remarks>
 /// <para>JSON as in RFC 8259, without comments and trailing commas, at most <see cref="MaxDepth"/> levels deep. The line must be valid UTF-8. The parser skips
@@ -80,6 +86,25 @@ public sealed class EventParser(EventTypes types)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int TryTakePlainLine(ReadOnlySpan<byte> lines, out int userIdLength, out long delta) =>
         PlainLine.TakeTemplateLine(lines, Types, out userIdLength, out delta);
+
+    /// <summary>Takes lines as <see cref="TryTakePlainLine"/> does, until one is not plain or there is no place for another event.</summary>
+    /// <param name="text">Many lines.</param>
+    /// <param name="at">Where to begin in the text, in bytes; moved behind what was taken.</param>
+    /// <param name="maxLineBytes">A line with more bytes than that, its newline included, is not taken.</param>
+    /// <param name="events">Gets the events.</param>
+    /// <returns>Number of events.</returns>
+    public int TakePlainLines(ReadOnlySpan<byte> text, ref int at, int maxLineBytes, Span<PlainEvent> events)
+    {
+        var (count, types) = (0, Types);
+        while (count < events.Length && PlainLine.TakeTemplateLine(text[at..], types, out var length, out var delta) is > 0 and var taken
+            && taken <= maxLineBytes)
+        {
+            events[count++] = new PlainEvent(at + PlainUserIdAt, length, delta);
+            at += taken;
+        }
+
+        return count;
+    }
 
     /// <summary>Parses like <see cref="Parse"/>, and writes a valid event compactly on one line, <em>without its closing brace</em>. Drops white space between
     /// tokens and top-level server fields (<see cref="ServerFields"/>); all other bytes stay as sent. Writes nothing for other outcomes. Requests at most the

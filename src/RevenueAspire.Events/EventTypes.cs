@@ -24,6 +24,7 @@ public sealed class EventTypes
     private EventTypes(Entry[] entries)
     {
         _entries = entries;
+        ShortNames = [.. entries.Select(entry => ShortName.Create(entry.Utf8, entry.Sign)).OfType<ShortName>()];
         var longest = 0;
         foreach (var entry in entries)
         {
@@ -38,6 +39,9 @@ public sealed class EventTypes
             same = [.. same, entry];
         }
     }
+
+    /// <summary>The names that <see cref="ShortLine"/> knows.</summary>
+    internal ShortName[] ShortNames { get; }
 
     private sealed record Entry(string Name, byte[] Utf8, int Sign, int Index);
 
@@ -95,7 +99,6 @@ public sealed class EventTypes
     /// <param name="name">The name.</param>
     /// <param name="type">Its index in the ordinal order of all names.</param>
     /// <param name="sign">Its sign.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // Called once per event, so optimize it from the first call.
     public bool TryGet(ReadOnlySpan<byte> name, out int type, out int sign)
     {
         var byLength = _byLength;

@@ -59,6 +59,16 @@ internal static class PlainLine
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int TakeTemplateLine(ReadOnlySpan<byte> lines, EventTypes types, out int userIdLength, out long delta)
     {
+        if (lines.Length >= ShortLine.LookedAt && ShortLine.Take(lines, types.ShortNames, out userIdLength, out delta) is > 0 and var taken)
+        {
+            return taken;
+        }
+
+        return TakeAnyTemplateLine(lines, types, out userIdLength, out delta);
+    }
+
+    private static int TakeAnyTemplateLine(ReadOnlySpan<byte> lines, EventTypes types, out int userIdLength, out long delta)
+    {
         userIdLength = 0;
         delta = 0;
         var text = lines;

@@ -20,6 +20,9 @@ internal static class Composition
 {
     private const string ApplicationName = "RevenueAspire.Processor";
 
+    /// <summary>The settings file of the environment.</summary>
+    private static string EnvironmentFile => $"appsettings.{Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT") ?? Environments.Production}.json";
+
     /// <summary>The service that follows logs.</summary>
     public static IHost BuildService()
     {
@@ -43,9 +46,10 @@ internal static class Composition
     /// <param name="isPatient">Whether statements may take any time: <c>verify</c> reads the whole table with one.</param>
     public static CommandServices BuildCommand(bool isPatient = false)
     {
-        var configuration = ReadConfiguration();
-        var (options, history, types) = ReadSettings(configuration);
-        return new CommandServices(options, history, types, () => configuration.BuildRevenueDatabase(ApplicationName, isPatient));
+        var (options, history, types) = ShippedSettings.AreInForce(AppContext.BaseDirectory, EnvironmentFile, Environment.GetEnvironmentVariables())
+            ? (new ProcessorOptions(), new HistoryOptions(), EventTypes.Default)
+            : ReadSettings(ReadConfiguration());
+        return new CommandServices(options, history, types, () => ReadConfiguration().BuildRevenueDatabase(ApplicationName, isPatient));
     }
 
     private static (ProcessorOptions Options, HistoryOptions History, EventTypes Types) ReadSettings(IConfiguration configuration) =>
@@ -85,9 +89,8 @@ internal static class Composition
 
     private static IConfiguration ReadConfiguration() => new ConfigurationBuilder()
         .SetBasePath(AppContext.BaseDirectory)
-        .AddJsonFile("appsettings.json", optional: true, reloadOnChange: false)
-        .AddJsonFile(
-            $"appsettings.{Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT") ?? Environments.Production}.json", optional: true, reloadOnChange: false)
+        .AddJsonFile(ShippedSettings.FileName, optional: true, reloadOnChange: false)
+        .AddJsonFile(EnvironmentFile, optional: true, reloadOnChange: false)
         .AddEnvironmentVariables()
         .Build();
 

@@ -21,7 +21,9 @@ internal static class EveryPath
             Assert.Fail($"general path: {general}\nParse:        {parsed}\nParseAndCompact: {compact}\noracle:       {expected}\n{which}: {Show(line)}");
         }
 
-        JudgePlainLine(parser, line, expected, which);
+        // Before the end of the text, and far enough from it for the path that looks at more bytes than a line has.
+        JudgePlainLine(parser, line, expected, which, linesBehind: 1);
+        JudgePlainLine(parser, line, expected, which, linesBehind: 3);
         if (expected.Outcome == ParseOutcome.Event)
         {
             var again = Encoding.Latin1.GetBytes(compact.Compact + "}");
@@ -37,9 +39,10 @@ internal static class EveryPath
     public static ParsedLine Judge(string line, EventTypes? types = null) => Judge(Encoding.UTF8.GetBytes(line), types);
 
     /// <summary>From the front of several lines, TryTakePlainLine must take exactly the first one, with the same result as Parse.</summary>
-    private static void JudgePlainLine(EventParser parser, byte[] line, ParsedLine expected, string which)
+    private static void JudgePlainLine(EventParser parser, byte[] line, ParsedLine expected, string which, int linesBehind)
     {
-        byte[] lines = [.. line, (byte)'\n', .. "{\"userId\":\"next\",\"name\":\"add_revenue\",\"value\":5}\n"u8];
+        var next = "{\"userId\":\"next\",\"name\":\"add_revenue\",\"value\":5}\n"u8.ToArray();
+        byte[] lines = [.. line, (byte)'\n', .. Enumerable.Repeat(next, linesBehind).SelectMany(bytes => bytes)];
         var taken = parser.TryTakePlainLine(lines, out var userIdLength, out var delta);
         if (taken == 0)
         {
@@ -53,6 +56,25 @@ internal static class EveryPath
             $"Taken, but the general path disagrees. {which}: {Show(line)}");
         Assert.True(taken <= line.Length || expected.Outcome == ParseOutcome.Event, $"Taken, but not an event. {which}: {Show(line)}");
         Assert.Equal(0, parser.TryTakePlainLine(lines.AsSpan(0, taken - 1), out _, out _));
+        if (parser.Types == EventTypes.Default)
+        {
+            JudgePlainLines(parser, lines, first, parsed, 1 + linesBehind, which);
+        }
+    }
+
+    /// <summary>All of the lines are taken, if the first one is.</summary>
+    private static void JudgePlainLines(EventParser parser, byte[] lines, ReadOnlySpan<byte> first, ParsedEvent parsed, int count, string which)
+    {
+        var (at, events) = (0, new PlainEvent[count + 1]);
+        Assert.True(parser.TakePlainLines(lines, ref at, int.MaxValue, events) == count && at == lines.Length, $"Not all are taken. {which}: {Show(lines)}");
+        Assert.True(
+            events[0].Delta == parsed.Delta && parsed.UserId.SequenceEqual(lines.AsSpan(events[0].UserIdAt, events[0].UserIdLength))
+                && events[^2].Delta == 5 && "next"u8.SequenceEqual(lines.AsSpan(events[^2].UserIdAt, events[^2].UserIdLength)),
+            $"The events are others. {which}: {Show(lines)}");
+        at = 0;
+        Assert.True(parser.TakePlainLines(lines, ref at, int.MaxValue, events.AsSpan(0, 1)) == 1 && at == first.Length + 1);
+        at = 0;
+        Assert.Equal((0, 0), (parser.TakePlainLines(lines, ref at, first.Length, events), at));
     }
 
     private static string Show(byte[] line) => line.Length > 2000 ? $"{line.Length} bytes" : Encoding.Latin1.GetString(line);

@@ -56,6 +56,24 @@ public sealed class OracleTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void Short_lines_with_one_byte_changed_get_the_oracles_answer()
+    {
+        // Lengths of user ids around one vector, and of values around one load of eight digits.
+        foreach (var (userId, value) in new[] { (7, 1), (8, 7), (31, 8), (32, 3), (33, 9) })
+        {
+            var text = $"{{\"userId\":\"{new string('u', userId)}\",\"name\":\"subtract_revenue\",\"value\":{"123456789"[..value]}}}";
+            var line = System.Text.Encoding.UTF8.GetBytes(text);
+            for (var at = 0; at < line.Length; at++)
+            {
+                for (var changed = 0; changed < 256; changed++)
+                {
+                    EveryPath.Judge([.. line[..at], (byte)changed, .. line[(at + 1)..]], which: $"byte {at} = {changed}");
+                }
+            }
+        }
+    }
+
+    [Fact]
     public void Random_bytes_get_the_result_of_the_oracle() => Compare(nameof(Random_bytes_get_the_result_of_the_oracle), 50_000, static (_, random) =>
     {
         var bytes = new byte[random.Next(40)];

@@ -51,7 +51,7 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
     public long RejectedLines { get; private set; }
 
     /// <summary>Sum of the events, each once, whatever <see cref="Times"/> says.</summary>
-    public Int128 Revenue { get; private set; }
+    public WideSum Revenue;
 
     public long? UnknownNameAt { get; private set; }
 
@@ -77,7 +77,7 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
         FullAt = null;
         Events = 0;
         RejectedLines = 0;
-        Revenue = 0;
+        Revenue = default;
         UnknownNameAt = null;
         RejectCount = 0;
         _blocks.Clear();
@@ -141,8 +141,6 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
         }
     }
 
-    // Optimized at the first call: most of a command's work ends before the runtime would compile it again.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private long AggregateLines(ISourceReader source, in Block block)
     {
         var all = Buffer.AsSpan(0, block.Count);
@@ -159,7 +157,7 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
             if (Rejects.Count >= _maxRejects && offset > block.Offset)
             {
                 FullAt = offset;
-                Revenue += _queue.AddTo(Users, all, Times, block.Offset, _parser.Types);
+                _queue.AddTo(Users, all, Times, block.Offset, _parser.Types, ref Revenue);
                 return line;
             }
 
@@ -167,23 +165,30 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
             {
                 untried--;
             }
-            else if (_parser.TryTakePlainLine(rest, out var userIdLength, out var delta) is > 0 and var taken && taken <= source.MaxLineBytes)
-            {
-                skip = 0;
-                Events++;
-                if (_queue.Add(all, all.Length - rest.Length + EventParser.PlainUserIdAt, userIdLength, delta))
-                {
-                    Revenue += _queue.AddTo(Users, all, Times, block.Offset, _parser.Types);
-                }
-
-                first = false;
-                line++;
-                offset += taken;
-                rest = rest[taken..];
-                continue;
-            }
             else
             {
+                var at = all.Length - rest.Length;
+                var begin = at;
+                if (_queue.Take(_parser, all, ref at, source.MaxLineBytes) is > 0 and var taken)
+                {
+                    (skip, first) = (0, false);
+                    Events += taken;
+                    line += taken;
+                    offset += at - begin;
+                    rest = all[at..];
+                }
+
+                if (_queue.IsFull)
+                {
+                    _queue.AddTo(Users, all, Times, block.Offset, _parser.Types, ref Revenue);
+                    continue;
+                }
+
+                if (rest.IsEmpty)
+                {
+                    break;
+                }
+
                 untried = skip;
                 skip = Math.Min((2 * skip) + 1, MostUntried);
             }
@@ -195,7 +200,7 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
             if (Users.Events is not null)
             {
                 // The events of a user are kept in the order of their offsets.
-                Revenue += _queue.AddTo(Users, all, Times, block.Offset, _parser.Types);
+                _queue.AddTo(Users, all, Times, block.Offset, _parser.Types, ref Revenue);
             }
 
             var outcome = content.Length > source.MaxLineBytes ? ParseOutcome.Rejected : Count(content, offset, out reason);
@@ -209,7 +214,7 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
                 if (reason == RejectReason.NameUnknown && source.Kind == SourceKind.Log)
                 {
                     UnknownNameAt ??= offset;
-                    Revenue += _queue.AddTo(Users, all, Times, block.Offset, _parser.Types);
+                    _queue.AddTo(Users, all, Times, block.Offset, _parser.Types, ref Revenue);
                     return line;
                 }
 
@@ -227,17 +232,19 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
             rest = rest[length..];
         }
 
-        Revenue += _queue.AddTo(Users, all, Times, block.Offset, _parser.Types);
+        _queue.AddTo(Users, all, Times, block.Offset, _parser.Types, ref Revenue);
         return line;
     }
 
+    // Apart, since the Release build holds no code for methods that touch an Int128 (see WideSum).
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private ParseOutcome Count(ReadOnlySpan<byte> content, long offset, out RejectReason reason)
     {
         var outcome = _parser.Parse(content, out var parsed);
         if (outcome == ParseOutcome.Event)
         {
             Events++;
-            Revenue += parsed.Delta;
+            Revenue.Add(parsed.Delta);
             Users.Add(parsed.UserId, parsed.Delta * Times);
             if (Users.Events is { } events)
             {

@@ -21,7 +21,6 @@ internal static class DistinctUsers
     }
 
     /// <summary>Counts the users in one share of a table's slots that no other table has.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static long CountNotIn(ReadOnlySpan<UserSums> others, UserSums table, int share, int shares)
     {
         var slots = table.Slots;

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using RevenueAspire.Events;
 
 namespace RevenueAspire.Processor.Aggregation;
@@ -8,23 +7,20 @@ namespace RevenueAspire.Processor.Aggregation;
 internal sealed class EventQueue
 {
     private const int Capacity = 64;
-    private readonly int[] _userIdAt = new int[Capacity];
-    private readonly int[] _userIdLength = new int[Capacity];
-    private readonly uint[] _hash = new uint[Capacity];
-    private readonly long[] _delta = new long[Capacity];
+    private readonly PlainEvent[] _events = new PlainEvent[Capacity];
+    private readonly uint[] _hashes = new uint[Capacity];
     private int _count;
 
-    /// <summary>Adds an event; true when the queue is full and must be emptied before the next one.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool Add(ReadOnlySpan<byte> block, int userIdAt, int userIdLength, long delta)
+    /// <summary>Whether it must be emptied before more events are taken.</summary>
+    public bool IsFull => _count == Capacity;
+
+    /// <summary>Takes plain lines from a block, as many as there is room for. Arguments as of <see cref="EventParser.TakePlainLines"/>.</summary>
+    /// <returns>Number of events taken.</returns>
+    public int Take(EventParser parser, ReadOnlySpan<byte> block, ref int at, int maxLineBytes)
     {
-        var index = _count;
-        _userIdAt[index] = userIdAt;
-        _userIdLength[index] = userIdLength;
-        _hash[index] = KeyHash.Compute(block.Slice(userIdAt, userIdLength));
-        _delta[index] = delta;
-        _count = index + 1;
-        return index + 1 == Capacity;
+        var taken = parser.TakePlainLines(block, ref at, maxLineBytes, _events.AsSpan(_count));
+        _count += taken;
+        return taken;
     }
 
     /// <summary>Adds all events to the table.</summary>
@@ -33,57 +29,56 @@ internal sealed class EventQueue
     /// <param name="times">How often each event counts.</param>
     /// <param name="blockOffset">Offset of the block in the source.</param>
     /// <param name="types">The known names.</param>
-    /// <returns>The sum of the events, each once.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public Int128 AddTo(UserSums users, ReadOnlySpan<byte> block, int times, long blockOffset, EventTypes types)
+    /// <param name="revenue">The sum of the events, each once.</param>
+    public void AddTo(UserSums users, ReadOnlySpan<byte> block, int times, long blockOffset, EventTypes types, ref WideSum revenue)
     {
-        var count = _count;
+        var events = _events.AsSpan(0, _count);
+        var hashes = _hashes.AsSpan(0, events.Length);
         _count = 0;
-        Int128 sum = 0;
-        for (var index = 0; index < count; index++)
+        for (var index = 0; index < events.Length; index++)
         {
-            users.PrefetchSlot(_hash[index]);
+            hashes[index] = KeyHash.Compute(block.Slice(events[index].UserIdAt, events[index].UserIdLength));
+            users.PrefetchSlot(hashes[index]);
         }
 
-        for (var index = 0; index < count; index++)
+        for (var index = 0; index < events.Length; index++)
         {
-            users.PrefetchRecord(_hash[index]);
+            users.PrefetchRecord(hashes[index]);
         }
 
-        for (var index = 0; index < count; index++)
+        for (var index = 0; index < events.Length; index++)
         {
-            var userId = block.Slice(_userIdAt[index], _userIdLength[index]);
+            var (userIdAt, length, delta) = events[index];
+            var userId = block.Slice(userIdAt, length);
             if (times == 1)
             {
-                users.Add(userId, _hash[index], _delta[index]);
+                users.Add(userId, hashes[index], delta);
             }
             else
             {
-                users.Add(userId, _hash[index], (Int128)_delta[index] * times);
+                users.Add(userId, hashes[index], delta, times);
             }
 
-            sum += _delta[index];
+            revenue.Add(delta);
         }
 
-        if (users.Events is { } events)
+        if (users.Events is { } kept)
         {
-            for (var index = 0; index < count; index++)
+            for (var index = 0; index < events.Length; index++)
             {
-                AddEvent(users, events, block, index, blockOffset, types);
+                AddEvent(users, kept, block, events[index], hashes[index], blockOffset, types);
             }
         }
-
-        return sum;
     }
 
-    private void AddEvent(UserSums users, UserEvents events, ReadOnlySpan<byte> block, int index, long blockOffset, EventTypes types)
+    private static void AddEvent(
+        UserSums users, UserEvents kept, ReadOnlySpan<byte> block, in PlainEvent plain, uint hash, long blockOffset, EventTypes types)
     {
+        users.TryFind(block.Slice(plain.UserIdAt, plain.UserIdLength), hash, out var record);
+
         // A plain line has exactly this between the user id and the name.
-        var betweenBytes = "\",\"name\":\""u8.Length;
-        var at = _userIdAt[index];
-        users.TryFind(block.Slice(at, _userIdLength[index]), _hash[index], out var record);
-        var name = block[(at + _userIdLength[index] + betweenBytes)..];
+        var name = block[(plain.UserIdAt + plain.UserIdLength + "\",\"name\":\""u8.Length)..];
         types.TryGet(name[..name.IndexOf((byte)'"')], out var type, out var sign);
-        events.Add(record, blockOffset + at - EventParser.PlainUserIdAt, type, sign * _delta[index]);
+        kept.Add(record, blockOffset + plain.UserIdAt - EventParser.PlainUserIdAt, type, sign * plain.Delta);
     }
 }

@@ -21,7 +21,10 @@ internal sealed class RangeAggregate
     public required long Events { get; init; }
 
     /// <summary>Sum of the events, whoever their users are.</summary>
-    public required Int128 Revenue { get; init; }
+    public Int128 Revenue => Sum;
+
+    /// <summary>As <see cref="Revenue"/>.</summary>
+    public required WideSum Sum { get; init; }
 
     /// <summary>Number of rejected lines, held or not.</summary>
     public required long RejectedLines { get; init; }

@@ -175,7 +175,7 @@ internal sealed class RangeAggregator : IDisposable
     private RangeAggregate Assemble(BlockCursor cursor, long from)
     {
         var firstLines = new long[cursor.Blocks + 1];
-        var (events, rejectedLines, revenue) = (0L, 0L, (Int128)0);
+        var (events, rejectedLines, revenue) = (0L, 0L, default(WideSum));
         long? unknownName = null;
         var rejects = new List<RejectedLine>();
         foreach (var worker in _workers)
@@ -183,7 +183,7 @@ internal sealed class RangeAggregator : IDisposable
             worker.CopyLinesTo(firstLines.AsSpan(1));
             events += worker.Events;
             rejectedLines += worker.RejectedLines;
-            revenue += worker.Revenue;
+            revenue.Add(worker.Revenue);
             if (worker.UnknownNameAt is { } at && !(at >= unknownName))
             {
                 unknownName = at;
@@ -211,7 +211,7 @@ internal sealed class RangeAggregator : IDisposable
             BytesHash = cursor.Hash(),
             Lines = firstLines[^1],
             Events = events,
-            Revenue = revenue,
+            Sum = revenue,
             RejectedLines = rejectedLines,
             Rejects = rejects,
             Damage = cursor.Damage,

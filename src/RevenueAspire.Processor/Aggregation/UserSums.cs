@@ -52,7 +52,6 @@ internal sealed class UserSums
     public void Add(ReadOnlySpan<byte> userId, uint hash, Int128 delta) => AddAt(FindOrInsert(userId, hash), delta);
 
     /// <summary>As above, for one event.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Add(ReadOnlySpan<byte> userId, uint hash, long delta)
     {
         var record = FindOrInsert(userId, hash);
@@ -60,12 +59,19 @@ internal sealed class UserSums
         var next = unchecked(sum + delta);
         if (((sum ^ next) & (delta ^ next)) < 0)
         {
-            AddAt(record, (Int128)delta);
+            AddAt(record, delta, times: 1);
             return;
         }
 
         sum = next;
     }
+
+    /// <summary>As above, for an event that counts several times.</summary>
+    public void Add(ReadOnlySpan<byte> userId, uint hash, long delta, int times) => AddAt(FindOrInsert(userId, hash), delta, times);
+
+    // Apart, since the Release build holds no code for methods that touch an Int128 (see WideSum); those that do are optimized at their first call.
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private void AddAt(uint record, long delta, int times) => AddAt(record, (Int128)delta * times);
 
     /// <summary>Asks memory for the place where a hash is looked up first. A hint only, on processors that have it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -84,17 +90,21 @@ internal sealed class UserSums
     {
         if (Sse.IsSupported)
         {
-            Sse.Prefetch0(Unsafe.AsPointer(ref MemoryMarshal.GetReference(Bytes(record))));
+            ref var bytes = ref MemoryMarshal.GetReference(Bytes(record));
+            Sse.Prefetch0(Unsafe.AsPointer(ref bytes));
+
+            // A quarter of the usual records of 24 bytes lie in two cache lines. Asking for both takes 0.94 of the time (1 GB, 820 thousand users).
+            Sse.Prefetch0(Unsafe.AsPointer(ref Unsafe.Add(ref bytes, 16)));
         }
     }
 
     /// <summary>Asks memory for the record that a hash most likely has; to be called some time after <see cref="PrefetchSlot"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public unsafe void PrefetchRecord(uint hash)
+    public void PrefetchRecord(uint hash)
     {
         if (Sse.IsSupported && _slots[hash & (uint)(_slots.Length - 1)] is not 0 and var entry)
         {
-            Sse.Prefetch0(Unsafe.AsPointer(ref MemoryMarshal.GetReference(Bytes((uint)entry - 1))));
+            Prefetch((uint)entry - 1);
         }
     }
 
@@ -120,7 +130,6 @@ internal sealed class UserSums
     public bool TryFind(ReadOnlySpan<byte> userId, out uint record) => TryFind(userId, KeyHash.Compute(userId), out record);
 
     /// <summary>As <see cref="TryFind(ReadOnlySpan{byte}, out uint)"/>, with the id's hash at hand.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool TryFind(ReadOnlySpan<byte> userId, uint hash, out uint record)
     {
         var mask = (uint)_slots.Length - 1;
@@ -133,7 +142,7 @@ internal sealed class UserSums
                 return false;
             }
 
-            if ((uint)(entry >> 32) == hash && UserId(record).SequenceEqual(userId))
+            if ((uint)(entry >> 32) == hash && KeyHash.AreEqual(UserId(record), userId))
             {
                 return true;
             }
@@ -158,7 +167,6 @@ internal sealed class UserSums
 
     /// <summary>Writes all records, in the order of their insertion.</summary>
     /// <param name="records">At least <see cref="Count"/> long.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void CopyRecords(Span<uint> records)
     {
         var count = 0;
@@ -195,7 +203,6 @@ internal sealed class UserSums
         _chunkEnds.Clear();
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private uint FindOrInsert(ReadOnlySpan<byte> userId, uint hash)
     {
         var mask = (uint)_slots.Length - 1;
@@ -215,14 +222,13 @@ internal sealed class UserSums
             }
 
             var record = (uint)entry - 1;
-            if ((uint)(entry >> 32) == hash && UserId(record).SequenceEqual(userId))
+            if ((uint)(entry >> 32) == hash && KeyHash.AreEqual(UserId(record), userId))
             {
                 return record;
             }
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private uint Insert(ReadOnlySpan<byte> userId)
     {
         var size = RecordBytes(userId.Length);
@@ -255,7 +261,6 @@ internal sealed class UserSums
         return record;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Grow()
     {
         var slots = NewSlots(_slots.Length * 2);
