@@ -11,16 +11,11 @@ namespace RevenueAspire.Ledger;
 /// <param name="Events">Its events; null when none can match the filter.</param>
 internal readonly record struct HistoryPageRow(long Seq, DateTime At, Guid? LogId, BigInteger Revenue, BigInteger Balance, byte[]? Events);
 
-/// <summary>A row of <c>history_type</c>.</summary>
-/// <param name="Name">The event's name.</param>
-/// <param name="Sign">1 or -1.</param>
-internal readonly record struct HistoryPageType(string Name, int Sign);
-
 /// <summary>Makes a page from rows in descending order. Not thread-safe.</summary>
 internal sealed class HistoryPageBuilder
 {
     private readonly HistoryRequest _request;
-    private readonly Dictionary<int, HistoryPageType> _types;
+    private readonly Dictionary<int, HistoryType> _types;
     private readonly List<HistoryItem> _items = [];
     private bool _isFirstRow = true;
     private bool _isEnd;
@@ -30,7 +25,7 @@ internal sealed class HistoryPageBuilder
     private HistoryCursor _last;
 
     /// <summary>Begins a page.</summary>
-    public HistoryPageBuilder(HistoryRequest request, Dictionary<int, HistoryPageType> types)
+    public HistoryPageBuilder(HistoryRequest request, Dictionary<int, HistoryType> types)
     {
         (_request, _types) = (request, types);
 
@@ -116,7 +111,7 @@ internal sealed class HistoryPageBuilder
 
     private static long ToMilliseconds(DateTime time) => (time - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMillisecond;
 
-    private HistoryPageType TypeOf(AppliedEvent applied) => _types.TryGetValue(applied.Type, out var type) ? type
+    private HistoryType TypeOf(AppliedEvent applied) => _types.TryGetValue(applied.Type, out var type) ? type
         : throw new LedgerException($"event_history names the type {applied.Type}, which history_type lacks: another program writes to these tables");
 
     private BigInteger RevenueOf(AppliedEvent applied) => (Int128)applied.Value * TypeOf(applied).Sign;

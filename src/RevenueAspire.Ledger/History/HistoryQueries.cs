@@ -216,15 +216,15 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
             from is null ? 0 : HistoryPartitions.FirstSequence(rows.GetInt32(3)));
     }
 
-    private static async Task<Dictionary<int, HistoryPageType>> ReadTypesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<Dictionary<int, HistoryType>> ReadTypesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Types, connection);
         await command.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
         await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        var types = new Dictionary<int, HistoryPageType>();
+        var types = new Dictionary<int, HistoryType>();
         while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            types.Add(rows.GetInt32(0), new HistoryPageType(rows.GetString(1), rows.GetInt32(2)));
+            types.Add(rows.GetInt32(0), new HistoryType(rows.GetString(1), rows.GetInt32(2)));
         }
 
         return types;
