@@ -9,13 +9,16 @@ namespace RevenueAspire.Api.History;
 /// <summary>The calls that read the history.</summary>
 internal static class HistoryApi
 {
-    private const string Order = "Newest first, in the order in which the events were applied; balance is the balance after each. opening is the balance before "
+    private const string Order =
+        "Newest first, in the order in which the events were applied; balance is the balance after each. opening is the balance before "
         + "the last item, so opening plus the items is the balance of the first. ";
 
-    private const string Paging = "next is the value of after for the next part, or null: paging neither skips nor repeats while events arrive. With from or to "
+    private const string Paging =
+        "next is the value of after for the next part, or null: paging neither skips nor repeats while events arrive. With from or to "
         + "a part may be short and still have next. With Accept: text/csv the answer is the whole list as CSV, unless limit is given.";
 
-    private const string Steps = "One sum per hour, day or month (UTC), at most 1000 steps; an event belongs to the step of its server time, an event of a file "
+    private const string Steps =
+        "One sum per hour, day or month (UTC), at most 1000 steps; an event belongs to the step of its server time, an event of a file "
         + "to the step in which it was applied.";
 
     private static readonly ApiParameter[] PageParameters = [ApiParameter.From, ApiParameter.To, ApiParameter.Limit, ApiParameter.AfterItem];

@@ -8,7 +8,8 @@ namespace RevenueAspire.Api.Live;
 
 /// <summary><c>GET /liveLedger</c>: server-sent events, first the figures of the last minutes, then a snapshot per second, until the viewer disconnects or the
 /// API stops.</summary>
-/// <remarks>A viewer that does not read holds only the connection's buffer. The server closes the connection if the viewer reads too slowly for too long.</remarks>
+/// <remarks>A viewer that does not read holds only the connection's buffer. The server closes the connection if the viewer reads too slowly for too
+/// long.</remarks>
 internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostApplicationLifetime lifetime)
 {
     public const string ContentType = "text/event-stream";

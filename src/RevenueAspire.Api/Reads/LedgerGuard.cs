@@ -4,8 +4,8 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Reads;
 
-/// <summary>Compares log and ledger at start and every ten seconds. If the ledger is ahead of the log, or differs from it, the log accepts no events: they would
-/// never count (rule M11). Thread-safe.</summary>
+/// <summary>Compares log and ledger at start and every ten seconds. If the ledger is ahead of the log, or differs from it, the log accepts no events: they
+/// would never count (rule M11). Thread-safe.</summary>
 /// <remarks>
 /// An unavailable database changes nothing: the API accepts events without it, and a refusal lasts until a comparison succeeds. A log in Postgres needs no
 /// comparison: each start begins another log, and an append at another offset than expected fails.

@@ -20,8 +20,8 @@ internal static class ReceiptParameter
     {
         if (!RawTarget.TryDecode(encoded, plusIsSpace, out var text) || !Receipt.TryParse(text, out var receipt))
         {
-            return (default, Problem.Of(StatusCodes.Status400BadRequest, $"{field}: must be a receipt from the answer of a POST: 32 hex digits, a colon, a number.",
-                field));
+            return (default, Problem.Of(
+                StatusCodes.Status400BadRequest, $"{field}: must be a receipt from the answer of a POST: 32 hex digits, a colon, a number.", field));
         }
 
         try

@@ -22,8 +22,9 @@ public sealed class RevenueStepsTests : IDisposable
 
         Assert.Equal(
             """
-            {"step":"hour","items":[{"from":"2026-01-31T12:00:00Z","revenue":18446744073709551614},{"from":"2026-01-31T13:00:00Z","revenue":0},{"from":"2026-01-31T14:00:00Z","revenue":-4}]}
-            """,
+            {"step":"hour","items":[{"from":"2026-01-31T12:00:00Z","revenue":18446744073709551614},
+            {"from":"2026-01-31T13:00:00Z","revenue":0},{"from":"2026-01-31T14:00:00Z","revenue":-4}]}
+            """.ReplaceLineEndings(""),
             (await api.GetAsync("/revenue?step=hour&from=2026-01-31T12:00:00Z&to=2026-01-31T15:00:00Z")).Expect(HttpStatusCode.OK).Body);
         Assert.Equal(
             """{"step":"day","items":[{"from":"2026-01-31T00:00:00Z","revenue":18446744073709551614},{"from":"2026-02-01T00:00:00Z","revenue":0}]}""",

@@ -40,29 +40,34 @@ public sealed class UserHistoryTests : IDisposable
         var next = part.Json.GetProperty("next").GetString();
         Assert.Equal($$"""{{Head}}{{file}},{{last}}],"opening":98,"retainedFrom":null,"next":"{{next}}"}""", part.Body);
         Assert.Equal(
-            $$"""{{Head}}{{first}}],"opening":0,"retainedFrom":null,"next":null}""", (await api.GetAsync($"/userEvents/a%2Fb/history?limit=2&after={next}")).Body);
+            $$"""{{Head}}{{first}}],"opening":0,"retainedFrom":null,"next":null}""",
+            (await api.GetAsync($"/userEvents/a%2Fb/history?limit=2&after={next}")).Body);
         Assert.Equal(
             $$"""{{Head}}{{last}}],"opening":98,"retainedFrom":null,"next":null}""",
             (await api.GetAsync($"/userEvents/a%2Fb/history?from={Noon}.001Z&to=2026-01-31T13:00:03%2B01:00")).Body);
 
         var csv = (await api.GetAsync("/userEvents/a%2Fb/history", ("Accept", "text/csv"))).Expect(HttpStatusCode.OK);
         Assert.Equal(
-            $"time,name,value,balance,receipt\r\n,add_revenue,9223372036854775807,9223372036854775875,\r\n{Noon[..^2]}02.125Z,subtract_revenue,30,68,{log:N}:54\r\n"
+            "time,name,value,balance,receipt\r\n,add_revenue,9223372036854775807,9223372036854775875,\r\n"
+                + $"{Noon[..^2]}02.125Z,subtract_revenue,30,68,{log:N}:54\r\n"
                 + $"{Noon}Z,add_revenue,98,98,{log:N}:0\r\n",
             csv.Body);
         Assert.Equal(("text/csv; charset=utf-8", "attachment; filename=\"history.csv\""), (csv.Header("Content-Type"), csv.Header("Content-Disposition")));
         Assert.Equal(2, (await api.GetAsync("/userHistory?userId=a/b&limit=1", ("Accept", "text/csv, */*;q=0.1"))).Body.Split("\r\n").Length - 1);
-        Assert.Equal("application/json", (await api.GetAsync("/userHistory?userId=a/b", ("Accept", "application/json, text/csv;q=0.5"))).Header("Content-Type"));
+        Assert.Equal(
+            "application/json", (await api.GetAsync("/userHistory?userId=a/b", ("Accept", "application/json, text/csv;q=0.5"))).Header("Content-Type"));
     }
 
     [Fact]
     public async Task Csv_is_the_whole_list_however_long_and_cells_of_text_are_no_formulas()
     {
         await using var database = await LedgerDatabase.CreateAsync();
-        var writer = await LedgerHistory.EnableAsync(database.Source, new SortedDictionary<string, int> { ["=HYPERLINK(\"x\",\"y\")"] = 1 }, CancellationToken.None);
+        var writer = await LedgerHistory.EnableAsync(
+            database.Source, new SortedDictionary<string, int> { ["=HYPERLINK(\"x\",\"y\")"] = 1 }, CancellationToken.None);
         var source = await database.OpenLogAsync();
         Assert.True(await LiveApply.TryApplyAsync(
-            database.Source, source.Id, 0, 5000, new EventDeltas(Enumerable.Range(0, 2500).Select(i => ("a", new AppliedEvent(i, 0, -i, NoonMs + i)))), [], 1, 1,
+            database.Source, source.Id, 0, 5000,
+            new EventDeltas(Enumerable.Range(0, 2500).Select(i => ("a", new AppliedEvent(i, 0, -i, NoonMs + i)))), [], 1, 1,
             default, default, null, writer, CancellationToken.None));
         await using var api = await ApiHost.StartAsync(_directory, database.ConnectionString);
 
@@ -72,7 +77,8 @@ public sealed class UserHistoryTests : IDisposable
         for (var i = 0; i < lines.Length; i++)
         {
             var offset = 2499 - i;
-            Assert.EndsWith($"Z,\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\",{-offset},{-(offset * (offset + 1L) / 2)},{source.Id:N}:{offset}", lines[i], StringComparison.Ordinal);
+            Assert.EndsWith(
+                $"Z,\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\",{-offset},{-(offset * (offset + 1L) / 2)},{source.Id:N}:{offset}", lines[i], StringComparison.Ordinal);
         }
     }
 
@@ -121,7 +127,8 @@ public sealed class UserHistoryTests : IDisposable
         await ApplyAsync(database, ("a", new(0, 0, 1, NoonMs)));
         await using var api = await ApiHost.StartAsync(_directory, database.ConnectionString);
 
-        Assert.Equal(1, (await api.GetAsync($"/userEvents/a/history?from={time}&to=9999-12-31T23:59:59Z")).Expect(HttpStatusCode.OK).Json.GetProperty("items").GetArrayLength());
+        var answer = (await api.GetAsync($"/userEvents/a/history?from={time}&to=9999-12-31T23:59:59Z")).Expect(HttpStatusCode.OK);
+        Assert.Equal(1, answer.Json.GetProperty("items").GetArrayLength());
     }
 
     [Fact]
@@ -130,7 +137,8 @@ public sealed class UserHistoryTests : IDisposable
         await using var database = await LedgerDatabase.CreateAsync();
         await ApplyAsync(database, ("a", new(0, 0, 1, NoonMs)));
         await using var api = await ApiHost.StartAsync(_directory, database.ConnectionString);
-        foreach (var target in (string[])["/userEvents/a/history", "/userHistory?userId=a", "/revenue?step=day&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z"])
+        foreach (var target in (string[])["/userEvents/a/history", "/userHistory?userId=a",
+            "/revenue?step=day&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z"])
         {
             var off = await Eventually.GetAsync(async () => await api.GetAsync(target) is { Status: not 503 } answer ? answer : null);
             Assert.Equal("history: this installation keeps none (History:Enabled).", off.ExpectProblem(404, "history").Json.GetProperty("detail").GetString());

@@ -69,7 +69,8 @@ public sealed class HistoryQueriesTests
             {
                 await Task.Delay(1);
                 Assert.True(await database.ApplyAsync(
-                    log.Id, from, from + 10, new EventDeltas(Enumerable.Range(0, 5).Select(i => ("user000007", new AppliedEvent(from + i, i % 2, 3 + i, 0)))), [], 1, 1));
+                    log.Id, from, from + 10,
+                    new EventDeltas(Enumerable.Range(0, 5).Select(i => ("user000007", new AppliedEvent(from + i, i % 2, 3 + i, 0)))), [], 1, 1));
             }
         })).Append(Task.Run(async () =>
         {
@@ -132,7 +133,8 @@ public sealed class HistoryQueriesTests
         Assert.True(await PartMerge.MergeAsync(
             database.Source, range.Id, range.Frozen!.Parts[0], new TestDeltas(("a", 5)), 10, database.History, CancellationToken.None));
 
-        async Task<string> OffsetsAsync(DateTime? from, DateTime? to) => string.Join(' ', (await PageAsync(database, new HistoryRequest("a", from, to, null, 100)))
+        async Task<string> OffsetsAsync(DateTime? from, DateTime? to) =>
+            string.Join(' ', (await PageAsync(database, new HistoryRequest("a", from, to, null, 100)))
             .Items.Select(item => item.SourceId is null ? "file" : item.Offset.ToString()));
 
         Assert.Equal("file 9 8 7 6 5 4 3 2 1 0", await OffsetsAsync(null, null));
@@ -172,7 +174,8 @@ public sealed class HistoryQueriesTests
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         var source = await database.OpenLogAsync();
-        Assert.True(await database.ApplyAsync(source.Id, 0, 1, new EventDeltas(("a", new AppliedEvent(0, 0, 1, 0)), ("b", new AppliedEvent(0, 0, 1, 0))), [], 1, 1));
+        Assert.True(await database.ApplyAsync(
+            source.Id, 0, 1, new EventDeltas(("a", new AppliedEvent(0, 0, 1, 0)), ("b", new AppliedEvent(0, 0, 1, 0))), [], 1, 1));
         var old = new HistoryCursor(await database.ScalarAsync<long>("select seq from event_history where user_id = 'a'"), 0);
         await database.ExecuteAsync(
             """
