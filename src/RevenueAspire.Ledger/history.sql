@@ -95,7 +95,8 @@ end $$;
 
 -- A row for each event. "order by seq, offset" is the order in which a user's events were applied.
 create view user_event as
-select h.user_id, s.source_id, e."offset", e."time", t.name, e.value, case when s.is_log then s.source_id || ':' || e."offset" end as receipt, h.seq
+select h.user_id, s.source_id, e."offset", e."time", t.name, e.value,
+  case when s.is_log then replace(s.source_id::text, '-', '') || ':' || e."offset" end as receipt, h.seq
 from event_history h
 join history_source s using (source_no)
 cross join lateral history_events(h.events, h.at, s.is_log) e

@@ -17,10 +17,10 @@ public sealed class HistoryWriteTests
 
         Assert.Equal(
             [
-                $"a|{source.Id}:40|add_revenue|{long.MaxValue}|2026-01-31 12:59:59.998",
-                $"a|{source.Id}:50|subtract_revenue|{long.MinValue}|2026-01-31 12:59:59.998",
-                $"b|{source.Id}:10|add_revenue|5|2026-01-31 12:59:59.998", $"b|{source.Id}:20|subtract_revenue|2|2026-01-31 12:59:59.999",
-                $"b|{source.Id}:30|add_revenue|-7|2026-01-31 13:00:00", $"b|{source.Id}:110|add_revenue|1|2026-01-31 12:59:59.993",
+                $"a|{source.Id:N}:40|add_revenue|{long.MaxValue}|2026-01-31 12:59:59.998",
+                $"a|{source.Id:N}:50|subtract_revenue|{long.MinValue}|2026-01-31 12:59:59.998",
+                $"b|{source.Id:N}:10|add_revenue|5|2026-01-31 12:59:59.998", $"b|{source.Id:N}:20|subtract_revenue|2|2026-01-31 12:59:59.999",
+                $"b|{source.Id:N}:30|add_revenue|-7|2026-01-31 13:00:00", $"b|{source.Id:N}:110|add_revenue|1|2026-01-31 12:59:59.993",
             ],
             await database.ScalarAsync<string[]>(
                 """

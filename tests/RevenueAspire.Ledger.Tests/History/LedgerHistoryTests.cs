@@ -79,7 +79,7 @@ public sealed class LedgerHistoryTests
             {
                 await merge();
             }
-            catch (PostgresException refused) when (refused.SqlState == "RV008")
+            catch (PostgresException refused) when (refused.SqlState == "RV009")
             {
             }
         }
@@ -108,7 +108,7 @@ public sealed class LedgerHistoryTests
         await database.Registry.ReleaseAsync(log.Id, owner, CancellationToken.None);
         Assert.True(await LedgerHistory.KeepAsync(database.Source, CancellationToken.None));
         Assert.False((await LedgerHistory.InspectAsync(database.Source, CancellationToken.None))!.IsEnabled);
-        Assert.Equal("RV008", (await Assert.ThrowsAsync<PostgresException>(() => ApplyAsync(10, old))).SqlState);
+        Assert.Equal("RV009", (await Assert.ThrowsAsync<PostgresException>(() => ApplyAsync(10, old))).SqlState);
         Assert.True(await ApplyAsync(10, null));
         Assert.Equal(3L, await database.CountAsync("user_event"));
         Assert.Contains("history drop", (await Assert.ThrowsAsync<LedgerException>(database.EnableHistoryAsync)).Message, StringComparison.Ordinal);
@@ -120,8 +120,8 @@ public sealed class LedgerHistoryTests
         Assert.True(await ApplyAsync(20, null));
 
         var another = await database.EnableHistoryAsync();
-        Assert.Equal("RV008", (await Assert.ThrowsAsync<PostgresException>(() => ApplyAsync(30, null))).SqlState);
-        Assert.Equal("RV008", (await Assert.ThrowsAsync<PostgresException>(() => ApplyAsync(30, old))).SqlState);
+        Assert.Equal("RV009", (await Assert.ThrowsAsync<PostgresException>(() => ApplyAsync(30, null))).SqlState);
+        Assert.Equal("RV009", (await Assert.ThrowsAsync<PostgresException>(() => ApplyAsync(30, old))).SqlState);
         Assert.True(await ApplyAsync(30, another));
         Assert.Equal("3 0 30", await database.ScalarAsync<string>(
             "select (select count(*) from user_event) || ' ' || from_offset || ' ' || end_offset from history_missing"));
@@ -178,7 +178,7 @@ public sealed class LedgerHistoryTests
         for (var from = 0; from < 30; from += 10)
         {
             Assert.True(await ApplyAsync(from, database.History));
-            Assert.Equal("RV008", (await Assert.ThrowsAsync<PostgresException>(() => ApplyAsync(from + 10, null))).SqlState);
+            Assert.Equal("RV009", (await Assert.ThrowsAsync<PostgresException>(() => ApplyAsync(from + 10, null))).SqlState);
         }
 
         await database.BalancesAsync();

@@ -14,7 +14,7 @@ public sealed class CommandLineTests
     [Fact]
     public async Task Process_verify_and_their_exit_codes()
     {
-        await using var ledger = await LedgerFixture.CreateAsync();
+        await using var ledger = await LedgerFixture.CreateAsync(keepsHistory: false);
         var file = new EventFile().Add("user1", 98).Add("user1", 72, adds: false).Add("user2", 70).Add("user1", 1).Add("user2", 12, adds: false);
         var path = ledger.Write("events.jsonl", file.Bytes);
 
@@ -296,7 +296,7 @@ public sealed class CommandLineTests
     [Fact]
     public async Task Verify_starts_again_after_its_connection_is_cut()
     {
-        await using var ledger = await LedgerFixture.CreateAsync();
+        await using var ledger = await LedgerFixture.CreateAsync(keepsHistory: false);
         await using (var log = new TestLog(ledger.Folder.File("log")))
         {
             for (var batch = 0; batch < 5; batch++)

@@ -94,7 +94,7 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
         await using var find = new NpgsqlCommand(
             """
             select (select count(*) from users_revenue), pid from pg_stat_activity
-            where datname = current_database() and application_name <> 'looks' and query like 'with moved as (%'
+            where datname = current_database() and application_name <> 'looks' and query like '%update event_part set merged_through%'
               and exists (select from event_part where merged_through <> upper_key) limit 1
             """,
             watching);
