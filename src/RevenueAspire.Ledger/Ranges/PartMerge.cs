@@ -26,8 +26,10 @@ public static class PartMerge
 
     private const string FindSource = "select s.source_id, s.kind = 'log' from event_range r join event_source s using (source_id) where r.range_id = $1";
 
-    private static readonly Statements Plain = new(onlyNew => $"merged as ({DeltaBatch.Upsert(first: 5, onlyNew)})");
-    private static readonly Statements WithHistory = new(onlyNew => DeltaBatch.UpsertWithHistory(first: 5, source: 8, onlyNew));
+    private static readonly string Any = Statement($"merged as ({DeltaBatch.Upsert(first: 5, onlyNew: false)})");
+    private static readonly string OnlyNew = Statement($"merged as ({DeltaBatch.Upsert(first: 5, onlyNew: true)})");
+    private static readonly string AnyWithHistory = Statement(DeltaBatch.UpsertWithHistory(first: 5, source: 8, onlyNew: false));
+    private static readonly string OnlyNewWithHistory = Statement(DeltaBatch.UpsertWithHistory(first: 5, source: 8, onlyNew: true));
     private static readonly string Distributed = Statement($"merged as ({DeltaBatch.Upsert(first: 5, onlyNew: false)})", looksAhead: false);
 
     /// <summary>Merges one part from its watermark to its upper key in batches (M5): each one statement, one short transaction, in key order.</summary>
@@ -241,16 +243,14 @@ public static class PartMerge
         public bool IsDistributed { get; init; }
 
         /// <summary>The merging statement. A distributed ledger has one, and keeps no history.</summary>
-        public string Statement(bool onlyNew) => IsDistributed ? Distributed : (History is null ? Plain : WithHistory).Of(onlyNew);
-    }
-
-    /// <summary>The merging statement, which differs where all users are new.</summary>
-    private sealed class Statements(Func<bool, string> upsert)
-    {
-        private readonly string _any = Statement(upsert(false));
-        private readonly string _onlyNew = Statement(upsert(true));
-
-        public string Of(bool onlyNew) => onlyNew ? _onlyNew : _any;
+        public string Statement(bool onlyNew) => (IsDistributed, History, onlyNew) switch
+        {
+            (true, _, _) => Distributed,
+            (_, null, false) => Any,
+            (_, null, true) => OnlyNew,
+            (_, _, false) => AnyWithHistory,
+            _ => OnlyNewWithHistory,
+        };
     }
 
     // Conditions name only columns of the updated row. The loser of a race waits for it, evaluates exactly them again, moves nothing, and adds nothing.
