@@ -43,6 +43,8 @@ public sealed record LedgerDistribution(int Shards, int Workers, bool IsNew)
         where l.lease_until > clock_timestamp()
         """;
 
+    private const string HasHistory = "select to_regclass('history_state') is not null";
+
     private const string Distribute = "select create_distributed_table('users_revenue', 'user_id', shard_count := $1, colocate_with := 'none')";
 
     // The coordinator keeps the rows that it has copied to the workers, invisible and out of date.
@@ -65,6 +67,11 @@ public sealed record LedgerDistribution(int Shards, int Workers, bool IsNew)
         {
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
             await ScalarAsync(connection, Lock, cancellationToken).ConfigureAwait(false);
+            if (await ScalarAsync(connection, HasHistory, cancellationToken).ConfigureAwait(false) is true)
+            {
+                throw new LedgerException("the ledger keeps a history, and a distributed ledger cannot: run 'history drop' first");
+            }
+
             if (await ScalarAsync(connection, Processors, cancellationToken).ConfigureAwait(false) is long and > 0 and var count)
             {
                 throw new LedgerException(string.Create(
