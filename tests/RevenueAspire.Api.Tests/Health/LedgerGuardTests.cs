@@ -101,7 +101,7 @@ public sealed class LedgerGuardTests : IDisposable
         const string looks =
             """
             select count(*)::text from pg_stat_activity
-            where datname = current_database() and wait_event_type = 'Lock' and query like '%exists (select from users_revenue)%'
+            where datname = current_database() and wait_event_type = 'Lock' and query like '%exists (select 1 from users_revenue limit 1)%'
             """;
         await Eventually.EqualsAsync("1", () => ScalarAsync(database, looks));
 
