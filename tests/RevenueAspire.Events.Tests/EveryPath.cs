@@ -56,7 +56,9 @@ internal static class EveryPath
             $"Taken, but the general path disagrees. {which}: {Show(line)}");
         Assert.True(taken <= line.Length || expected.Outcome == ParseOutcome.Event, $"Taken, but not an event. {which}: {Show(line)}");
         Assert.Equal(0, parser.TryTakePlainLine(lines.AsSpan(0, taken - 1), out _, out _));
-        if (parser.Types == EventTypes.Default)
+
+        // A generated line may end with a newline as white space: then a blank line follows.
+        if (parser.Types == EventTypes.Default && taken == line.Length + 1)
         {
             JudgePlainLines(parser, lines, first, parsed, 1 + linesBehind, which);
         }
