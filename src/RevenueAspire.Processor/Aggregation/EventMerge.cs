@@ -103,8 +103,8 @@ internal abstract class EventBytes(EventForm form)
 }
 
 /// <summary>Events in memory.</summary>
-internal sealed class MemoryEventBytes(ReadOnlyMemory<byte> bytes, EventForm form) : EventBytes(form)
+internal sealed class MemoryEventBytes(byte[] bytes, EventForm form) : EventBytes(form)
 {
     /// <inheritdoc/>
-    public override ReadOnlySpan<byte> Peek(long at, long end) => bytes.Span[(int)at..(int)end];
+    public override ReadOnlySpan<byte> Peek(long at, long end) => bytes.AsSpan((int)at, (int)(end - at));
 }

@@ -45,7 +45,7 @@ internal sealed class SortedUsers(UserSums[] tables, ulong[] records, int length
     private ReadOnlySpan<byte> UserId(int index) => tables[(int)(records[index] >> 32)].UserId((uint)records[index]);
 
     /// <summary>The events of a user in one table, as they are written to disk.</summary>
-    public ReadOnlySpan<byte> EventsAt(int index) => tables[0].Events!.Of((uint)records[index]).Span;
+    public ReadOnlySpan<byte> EventsAt(int index) => tables[0].Events!.Of((uint)records[index]);
 
     /// <summary>Whether the events behind the sums are there.</summary>
     public bool HasEvents => tables.Length > 0 && tables[0].Events is not null;
@@ -57,12 +57,14 @@ internal sealed class SortedUsers(UserSums[] tables, ulong[] records, int length
     {
         events.Clear();
         var userId = UserId(index);
-        foreach (var table in tables)
+        var own = records[index];
+        for (var number = 0; number < tables.Length; number++)
         {
-            if (table.TryFind(userId, out var record))
+            var record = (uint)own;
+            if (number == (int)(own >> 32) || tables[number].TryFind(userId, out record))
             {
-                var bytes = table.Events!.Of(record);
-                events.Add(new MemoryEventBytes(bytes, table.Events.Form), 0, bytes.Length);
+                var (start, length) = tables[number].Events!.PlaceOf(record);
+                events.Add(tables[number].Events!.Arranged, start, length);
             }
         }
     }

@@ -106,6 +106,8 @@ internal sealed class UserEvents
             _arranged = GC.AllocateUninitializedArray<byte>(bytes);
         }
 
+        Arranged = new MemoryEventBytes(_arranged, Form);
+
         // Each end moves from the user's first byte to behind its last one.
         var start = 0;
         foreach (ref var end in ends)
@@ -126,12 +128,22 @@ internal sealed class UserEvents
         }
     }
 
+    /// <summary>The events of all users, after <see cref="Arrange"/>.</summary>
+    public EventBytes Arranged { get; private set; } = new MemoryEventBytes([], default);
+
     /// <summary>The events of a user, after <see cref="Arrange"/>.</summary>
-    public ReadOnlyMemory<byte> Of(uint record)
+    public ReadOnlySpan<byte> Of(uint record)
+    {
+        var (start, length) = PlaceOf(record);
+        return _arranged.AsSpan(start, length);
+    }
+
+    /// <summary>The place of a user's events in <see cref="Arranged"/>.</summary>
+    public (int Start, int Length) PlaceOf(uint record)
     {
         var index = (int)(record >> 1);
         var start = index == 0 ? 0 : _userEnds[index - 1];
-        return _arranged.AsMemory(start, _userEnds[index] - start);
+        return (start, _userEnds[index] - start);
     }
 
     /// <summary>Forgets all events. A little memory stays for the next range.</summary>
