@@ -32,7 +32,8 @@ public sealed partial class DocumentTests
     {
         var help = new Dictionary<string, string>();
         foreach (var (program, command) in (ReadOnlySpan<(string, string)>)[("Client", "send"), ("Client", "load"), ("Client", "completion"),
-            ("Processor", "process"), ("Processor", "verify"), ("Processor", "ledger"), ("Processor", "completion")])
+            ("Processor", "process"), ("Processor", "verify"), ("Processor", "ledger"), ("Processor", "history"),
+            ("Processor", "completion")])
         {
             help[$"{program} {command}"] = "";
         }
