@@ -30,7 +30,8 @@ internal static class PlainLine
         {
             var name = text[..PlainText.Length(text)];
             text = text[name.Length..];
-            if (types.TryGet(name, out var type, out var sign) && (PlainText.TryTake(ref text, "\",\"value\":"u8) || PlainText.TryTake(ref text, "\", \"value\": "u8)))
+            if (types.TryGet(name, out var type, out var sign)
+                && (PlainText.TryTake(ref text, "\",\"value\":"u8) || PlainText.TryTake(ref text, "\", \"value\": "u8)))
             {
                 var beforeValue = text;
                 if (PlainText.TryTakeInteger(ref text, out var value))

@@ -97,7 +97,8 @@ public sealed class HistoryBuild : IAsyncDisposable
 
             await _copy!.StartRowAsync(cancellationToken).ConfigureAwait(false);
             await _copy.WriteAsync(Rows, NpgsqlDbType.Bigint, cancellationToken).ConfigureAwait(false);
-            await _copy.WriteAsync(DateTimeOffset.FromUnixTimeMilliseconds(first.At).UtcDateTime, NpgsqlDbType.TimestampTz, cancellationToken).ConfigureAwait(false);
+            var at = DateTimeOffset.FromUnixTimeMilliseconds(first.At).UtcDateTime;
+            await _copy.WriteAsync(at, NpgsqlDbType.TimestampTz, cancellationToken).ConfigureAwait(false);
             await _copy.WriteAsync(_sources[first.Source], NpgsqlDbType.Integer, cancellationToken).ConfigureAwait(false);
             await _copy.WriteAsync(userId, NpgsqlDbType.Text, cancellationToken).ConfigureAwait(false);
             await _copy.WriteAsync(revenue, NpgsqlDbType.Numeric, cancellationToken).ConfigureAwait(false);

@@ -15,7 +15,7 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
     private const int BeginningBytes = 256;
 
     /// <summary>Bytes of events in the memory of one worker. Putting them in order takes as much again.</summary>
-    private const long MaxEventBytes = 32 << 20;
+    private const long MaxEventBytes = 24 << 20;
 
     /// <summary>Lines after which a plain line is tried again.</summary>
     private const int MostUntried = 63;

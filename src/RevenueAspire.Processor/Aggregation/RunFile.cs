@@ -8,8 +8,8 @@ namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>Writes sorted runs of users to a file without a name in the folder <c>spool</c>. A kill leaves nothing of it. Not thread-safe; the runs may be read
 /// from any number of threads.</summary>
-/// <remarks>A record is the id's length less one (1 byte), the number of bytes of the sum (1), the id, the sum (zigzag, little-endian), and where the events are
-/// kept the number of their bytes (4, little-endian). The events lie in the same order in a second file without a name.</remarks>
+/// <remarks>A record is the id's length less one (1 byte), the number of bytes of the sum (1), the id, the sum (zigzag, little-endian), and where the events
+/// are kept the number of their bytes (4, little-endian). The events lie in the same order in a second file without a name.</remarks>
 /// <param name="directory">Made where it is missing; null for the folder of this program.</param>
 internal sealed class RunFile(string? directory = null) : IDisposable
 {

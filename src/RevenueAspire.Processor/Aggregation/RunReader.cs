@@ -135,7 +135,8 @@ internal sealed class FileEventBytes(RunEvents events) : EventBytes(events.Form)
         {
             try
             {
-                var count = RandomAccess.Read(events.File, _buffer.AsSpan(_filled, (int)Math.Min(_buffer.Length - _filled, events.End - at - _filled)), at + _filled);
+                var free = (int)Math.Min(_buffer.Length - _filled, events.End - at - _filled);
+                var count = RandomAccess.Read(events.File, _buffer.AsSpan(_filled, free), at + _filled);
                 _filled += count > 0 ? count : throw new SpoolException("A file in the folder spool has become shorter than what was written to it.");
             }
             catch (IOException exception) when (exception is not SpoolException)

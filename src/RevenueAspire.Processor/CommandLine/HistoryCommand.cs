@@ -28,7 +28,8 @@ internal static class HistoryCommand
         var keep = new Command("keep", "End the history and keep its rows, for SQL. Set History:Enabled=false and stop the processors before.");
         keep.SetAction((_, _) => StopSignals.RunAsync(token => EndAsync(
             LedgerHistory.KeepAsync, "The history has ended. Its rows are in the view user_event. 'history drop' removes them.", token)));
-        var drop = new Command("drop", "End the history and remove its rows. Set History:Enabled=false and stop the processors before. Balances do not change.");
+        var drop = new Command("drop",
+            "End the history and remove its rows. Balances do not change. Set History:Enabled=false and stop the processors before.");
         drop.SetAction((_, _) => StopSignals.RunAsync(token => EndAsync(LedgerHistory.DropAsync, "The history is removed.", token)));
         return new Command("history", "Turn the history of events on for an old ledger, or off.") { build, keep, drop };
     }

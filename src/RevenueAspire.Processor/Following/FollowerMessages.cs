@@ -62,6 +62,7 @@ internal static partial class FollowerMessages
     public static partial void LogHistoryDropped(this ILogger logger, int partitions);
 
     [LoggerMessage(EventIds.HistoryNotRotated, LogLevel.Warning,
-        "History: the next partition cannot be created, or an old one cannot be removed: {Problem}. Events are still applied; the next attempt is in 10 minutes.")]
+        "History: the next partition cannot be created, or an old one cannot be removed: {Problem}. Events are still applied. "
+        + "The next attempt is in 10 minutes.")]
     public static partial void LogHistoryNotRotated(this ILogger logger, string problem);
 }

@@ -48,7 +48,8 @@ internal sealed class HistoryBackfill(NpgsqlDataSource database, EventTypes type
         var sources = opened.Sources.SelectMany(source => source.Generations).OrderBy(source => source.CreatedAt).ThenBy(source => source.Generation).ToArray();
         var numbers = sources.Select((source, index) => (source.Id, Index: index)).ToDictionary(pair => pair.Id, pair => pair.Index);
         var build = await HistoryBuild.BeginAsync(
-            database, writer, [.. sources.Select(source => new HistorySource(source.Id, source.Kind == SourceKind.Log))], cancellationToken).ConfigureAwait(false);
+            database, writer, [.. sources.Select(source => new HistorySource(source.Id, source.Kind == SourceKind.Log))],
+            cancellationToken).ConfigureAwait(false);
         var (count, firstAt) = (0L, DateTimeOffset.UtcNow);
         await using (build.ConfigureAwait(false))
         {
@@ -88,8 +89,10 @@ internal sealed class HistoryBackfill(NpgsqlDataSource database, EventTypes type
                 count += built.Count;
             }
 
-            await build.CommitAsync([.. sources.Select(source => source.Id).Where(id => !events.Unread.Contains(id))], firstAt, cancellationToken).ConfigureAwait(false);
-            return new BackfillResult(count, build.Rows, [.. opened.Sources.Where(source => source.Generations.Any(generation => events.Unread.Contains(generation.Id)))
+            var whole = sources.Select(source => source.Id).Where(id => !events.Unread.Contains(id)).ToArray();
+            await build.CommitAsync(whole, firstAt, cancellationToken).ConfigureAwait(false);
+            var unread = opened.Sources.Where(source => source.Generations.Any(generation => events.Unread.Contains(generation.Id)));
+            return new BackfillResult(count, build.Rows, [.. unread
                 .Select(source => $"{source.Source.Name}: {source.Refusal ?? source.Unread.FirstOrDefault() ?? "some of its bytes could not be read"}")]);
         }
     }
