@@ -4,7 +4,7 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>What a page that watches the ledger asks. Thread-safe.</summary>
+/// <summary>Queries of the page that monitors the ledger. Thread-safe.</summary>
 /// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="DatabaseErrors"/>.</remarks>
 public sealed class OverviewQueries(NpgsqlDataSource database)
 {
@@ -72,7 +72,7 @@ public sealed class OverviewQueries(NpgsqlDataSource database)
         return new LedgerOverview(total, events, rejected, processors, applied, latest);
     }
 
-    /// <summary>The users with the highest revenue: a scan of the whole table, which whoever calls this does seldom.</summary>
+    /// <summary>The users with the highest revenue: a scan of the whole table. Call it seldom.</summary>
     /// <param name="count">How many.</param>
     /// <param name="limit">How long the scan may take; at least a millisecond.</param>
     /// <param name="cancellationToken">Cancels.</param>
