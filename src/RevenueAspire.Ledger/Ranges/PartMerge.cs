@@ -38,7 +38,7 @@ public static class PartMerge
     /// </remarks>
     /// <param name="database">The ledger's database.</param>
     /// <param name="rangeId">The range, frozen.</param>
-    /// <param name="part">The part as read; merging starts behind its watermark.</param>
+    /// <param name="part">The part as read; merging starts after its watermark.</param>
     /// <param name="deltas">All users of the range.</param>
     /// <param name="batchRows">Users a statement; null for <see cref="DefaultBatchRows"/>, or more where the ledger is distributed.</param>
     /// <param name="history">Stores the users' events in the same statements; null where the ledger keeps no history.</param>
@@ -141,7 +141,7 @@ public static class PartMerge
         NotOnlyNew,
     }
 
-    /// <summary>What a batch's statement says; with the first user behind the batch that has a row already, as far as the statement saw.</summary>
+    /// <summary>Result of a batch's statement, with the first user after the batch that already has a row, as far as the statement saw.</summary>
     private readonly record struct MergeAnswer(MergeOutcome Outcome, byte[]? NextInTable);
 
     private static async Task<MergeAnswer> ExecuteAsync(
