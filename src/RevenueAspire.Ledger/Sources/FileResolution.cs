@@ -3,7 +3,7 @@ namespace RevenueAspire.Ledger;
 /// <summary>Length and digest of a file's beginning.</summary>
 public readonly record struct FileDigest(long Length, ReadOnlyMemory<byte> Sha256);
 
-/// <summary>What is known of a file's content (rule M10).</summary>
+/// <summary>How a file's content compares with the known contents (rule M10).</summary>
 public enum FileMatch
 {
     /// <summary>Never seen: a source was created.</summary>
