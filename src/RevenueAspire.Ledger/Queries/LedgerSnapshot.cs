@@ -54,8 +54,8 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     /// <param name="balances">For a distributed ledger: makes the stream to which its balances are copied; null: in memory.</param>
     /// <param name="patience">For a distributed ledger: how long to try again while its sources move; 60 s where it is null.</param>
     /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
-    /// <exception cref="LedgerException">A source's revenue is not an integer: another program wrote to the table. Or sources of a distributed ledger moved during
-    /// each copy of its balances.</exception>
+    /// <exception cref="LedgerException">A source's revenue is not an integer: another program wrote to the table. Or sources of a distributed ledger moved
+    /// during each copy of its balances.</exception>
     public static async Task<LedgerSnapshot> OpenAsync(
         NpgsqlDataSource database, CancellationToken cancellationToken, Func<Stream>? balances = null, TimeSpan? patience = null)
     {

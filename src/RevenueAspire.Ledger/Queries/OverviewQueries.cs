@@ -27,8 +27,7 @@ public sealed class OverviewQueries(NpgsqlDataSource database)
         order by e.rejected_at desc, e."offset" desc
         """;
 
-    // Nobody's balance is indexed: each update of a user would have to move the entry. One process, so that a scan never takes more than a core from the
-    // merges.
+    // Balances have no index, because each update of a user would have to move its entry. The scan uses one process, so it takes at most one core from merges.
     private const string Bounds = "select set_config('statement_timeout', $1, true), set_config('max_parallel_workers_per_gather', '0', true)";
 
     private const string Top = "select u.user_id, u.revenue::text from users_revenue u order by u.revenue desc, u.user_id limit $1";
