@@ -110,8 +110,8 @@ internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = fal
     /// <summary>Adds the parameters that <see cref="UpsertWithHistory"/> names beside them, but for the source's number.</summary>
     public void AddHistoryTo(NpgsqlParameterCollection parameters) => _rows!.AddTo(parameters);
 
-    /// <summary>The upsert, for the statement of a range or a part; ids, sums and separator in the parameter <paramref name="first"/> and the two
-    /// behind.</summary>
+    /// <summary>The upsert, for the statement of a range or a part; ids, sums and separator are the parameter <paramref name="first"/> and the
+    /// next two.</summary>
     /// <remarks>
     /// Nothing is written unless <c>moved</c> has a row, and <c>moved</c> runs first, since this reads it. The order is the bytes' (M5): the sort costs next to
     /// nothing on rows that come sorted, and states an order that a plan could otherwise drop. A user whose sum is zero gets a row, too.

@@ -10,7 +10,8 @@ namespace RevenueAspire.Ledger;
 /// <param name="Frozen">The values frozen before the first merge; null while the range is not frozen and nothing of it is merged.</param>
 public sealed record EventRange(Guid Id, Guid SourceId, long From, long To, FrozenRange? Frozen);
 
-/// <summary>The values that rule M4 fixes before a range's first merge. A processor that takes over must find equal hashes, and adopts end and slices.</summary>
+/// <summary>The values that rule M4 fixes before a range's first merge. A processor that takes over must find equal hashes, and adopts end and
+/// slices.</summary>
 /// <param name="End">Exclusive end: the beginning of a line, or the source's end; at most the claimed end.</param>
 /// <param name="BytesHash">SHA-256 of the source's bytes from From to End.</param>
 /// <param name="TypesHash">Fingerprint of the event types and the parser's version.</param>

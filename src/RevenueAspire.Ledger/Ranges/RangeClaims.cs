@@ -25,8 +25,8 @@ public static class RangeClaims
     /// <summary>True in SQL for a range <c>r</c> whose lease may be taken; $3 is the lease's length.</summary>
     internal const string Free = "(r.lease_owner is null or r.lease_until <= clock_timestamp() or r.lease_until > clock_timestamp() + $3)";
 
-    // Touches one row of event_range and nothing else, so it needs no lock on the source; one that somebody is just taking is skipped. Writes nothing when none
-    // is free.
+    // Touches one row of event_range and nothing else, so it needs no lock on the source; it skips a range that another processor is taking. Writes nothing
+    // when no range is free.
     private const string TakeOver =
         $"""
         update event_range u set lease_owner = $2, lease_until = clock_timestamp() + $3

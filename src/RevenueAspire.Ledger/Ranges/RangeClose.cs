@@ -43,8 +43,8 @@ public static class RangeClose
     /// <summary>Rejects that one statement numbers: few enough to finish well within any statement_timeout or command timeout.</summary>
     private const int NumberedRows = 5000;
 
-    // Before the close, and in bounded steps, since a range may have any number of rejects. Which line a range begins with is certain once it and all before it
-    // are frozen, and a row is numbered once (its range_id goes with it): so whoever does this step, and however often, the numbers are the same.
+    // Before the close, and in bounded steps, since a range may have any number of rejects. A range's first line number is fixed once this range and all
+    // earlier ones are frozen. A row is numbered once, because numbering clears its range_id. So any processor may repeat this step with the same result.
     private const string Number =
         """
         with step as (
