@@ -16,7 +16,7 @@ internal static class LedgerContent
 
     /// <summary>The opposite of <see cref="Emptied"/>.</summary>
     public const string Unaccounted =
-        "users_revenue has balances, but no source says that events were counted into them (event_source was emptied), so all of it would be counted again. "
+        "users_revenue has balances, but no source records events counted into them (event_source was emptied), so all events would be counted again. "
         + "Restore all tables of the ledger together from one backup, or put the balances aside with \"alter table users_revenue rename to "
             + "users_revenue_old\", and start again";
 

@@ -42,8 +42,8 @@ public static class LedgerSchema
     /// <param name="database">The database, as a role that may create tables there, unless the tables exist.</param>
     /// <param name="cancellationToken">Cancels; the schema is then applied wholly or not at all.</param>
     /// <returns>The ledger's location, and the server's settings for durability.</returns>
-    /// <exception cref="LedgerException">The database is not UTF-8, its tables were made by another version or changed, are missing in part, UNLOGGED, lack a
-    /// key, or are in more than one schema; the message names the cause and the repair, which keeps all data.</exception>
+    /// <exception cref="LedgerException">The database is not UTF-8. Or another version made its tables. Or they were changed, are missing in part, UNLOGGED,
+    /// lack a key, or are in more than one schema. The message names the cause and the repair, which keeps all data.</exception>
     /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
     public static async Task<LedgerState> ApplyAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
