@@ -85,11 +85,11 @@ begin
   elsif missing <> bookkeeping then
     -- A table created again would be empty: the files, ranges or rejects that the lost one recorded would be counted twice, or never.
     raise exception using errcode = 'RV003', message = format(
-      'of the tables that say what was counted, %s is missing: %s, %s', array_to_string(missing, ', '), restore, put_aside);
+      'the bookkeeping tables of the ledger are incomplete, %s is missing: %s, %s', array_to_string(missing, ', '), restore, put_aside);
   elsif to_regclass('users_revenue') is not null then
     if exists (select 1 from users_revenue limit 1) then
       raise exception using errcode = 'RV003', message =
-        'users_revenue has balances, but event_source, which says what was counted into them, is missing, so all of it would be counted again: '
+        'users_revenue has balances, but event_source, which records the events counted into them, is missing, so all events would be counted again: '
         || restore || ', or put the balances aside with "alter table users_revenue rename to users_revenue_old" and start again';
     end if;
   end if;
@@ -99,7 +99,7 @@ begin
     if to_regclass('event_source') is not null then
       if exists (select from event_source where claimed_through > 0) then
         raise exception using errcode = 'RV003', message = format(
-          'users_revenue is missing, but event_source says that events were counted into it: %s, %s', restore, put_aside);
+          'users_revenue is missing, but event_source records events counted into it: %s, %s', restore, put_aside);
       end if;
     end if;
   end if;
