@@ -6,7 +6,7 @@ begin;
 -- One at a time: "create table if not exists" alone still fails when two sessions create the same table at once.
 do $$ begin perform pg_advisory_xact_lock(5641763209170221); end $$;
 
--- Refuse what the ledger cannot work with, before anything is created. The programs run this block at every start, and the API for its health: it changes nothing.
+-- Refuse a database that the ledger cannot work with, before anything is created. The programs run this block at every start, and the API for its health: it changes nothing.
 -- Types are compared by their names in the catalog: the result does not depend on settings of the session.
 do $check$
 declare
@@ -54,7 +54,7 @@ begin
     end if;
   end if;
 
-  -- What is created below joins the tables that exist, also where they are not in the first schema of the search_path.
+  -- Create new tables beside the existing ones, even if those are not in the first schema of the search_path.
   perform set_config('search_path', quote_ident(coalesce(homes[1], current_schema())), true);
   existing := array(select t from unnest(bookkeeping || '{users_revenue, event_source_path}'::text[]) as t where to_regclass(t) is not null);
   missing := array(select t from unnest(bookkeeping) as t where to_regclass(t) is null);
@@ -83,23 +83,23 @@ begin
         coalesce(obj_description(to_regclass('event_source'), 'pg_class'), 'unnamed'), put_aside);
     end if;
   elsif missing <> bookkeeping then
-    -- Made again they would be empty: what a lost one said of files, ranges or rejects would be counted twice, or never.
+    -- A table created again would be empty: the files, ranges or rejects that the lost one recorded would be counted twice, or never.
     raise exception using errcode = 'RV003', message = format(
-      'of the tables that say what was counted, %s is missing: %s, %s', array_to_string(missing, ', '), restore, put_aside);
+      'the bookkeeping tables of the ledger are incomplete, %s is missing: %s, %s', array_to_string(missing, ', '), restore, put_aside);
   elsif to_regclass('users_revenue') is not null then
     if exists (select 1 from users_revenue limit 1) then
       raise exception using errcode = 'RV003', message =
-        'users_revenue has balances, but event_source, which says what was counted into them, is missing, so all of it would be counted again: '
+        'users_revenue has balances, but event_source, which records the events counted into them, is missing, so all events would be counted again: '
         || restore || ', or put the balances aside with "alter table users_revenue rename to users_revenue_old" and start again';
     end if;
   end if;
 
   if to_regclass('users_revenue') is null then
-    -- Watermarks without the sums that they stand for would make the ledger wrong without a word.
+    -- Watermarks without their sums would make the ledger wrong without any error.
     if to_regclass('event_source') is not null then
       if exists (select from event_source where claimed_through > 0) then
         raise exception using errcode = 'RV003', message = format(
-          'users_revenue is missing, but event_source says that events were counted into it: %s, %s', restore, put_aside);
+          'users_revenue is missing, but event_source records events counted into it: %s, %s', restore, put_aside);
       end if;
     end if;
   end if;
@@ -184,7 +184,7 @@ create table if not exists event_source (
   rejects_through bigint not null default 0,
   revenue_through numeric not null default 0,  -- sum of those events, so that the ledger's total is a sum over sources and not over users
   tail_hash       bytea not null default '',   -- SHA-256 of the last up to 4096 bytes before applied_through
-  types_hash      bytea not null default '',   -- the types_hash of what is applied; one byte: it had different ones
+  types_hash      bytea not null default '',   -- types_hash of the applied ranges; one byte: they had different ones
   lease_owner     uuid,
   lease_until     timestamptz,
   created_at      timestamptz not null default now(),
@@ -192,7 +192,7 @@ create table if not exists event_source (
   check (applied_through between 0 and claimed_through)
 );
 
--- What a file's content is known by: SHA-256 of its first "length" bytes, one at creation and one at each growth.
+-- Identifies a file's content: SHA-256 of its first "length" bytes, one at creation and one at each growth.
 -- Never of length 0, which would match every file.
 create table if not exists event_source_digest (
   length     bigint not null check (length > 0),

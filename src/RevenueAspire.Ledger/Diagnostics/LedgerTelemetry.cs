@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Names under which OpenTelemetry finds what the ledger measures. Never a user id in a tag.</summary>
+/// <summary>Names of the ledger's OpenTelemetry meter and activity source. No tag contains a user id.</summary>
 public static class LedgerTelemetry
 {
     /// <summary>Name of the meter and of the activity source.</summary>

@@ -10,7 +10,7 @@ public static class ReplicationBarrier
 {
     /// <summary>Commits, and waits for the quorum that the server's settings name. Without standbys this is one local commit.</summary>
     /// <param name="database">The ledger's database.</param>
-    /// <param name="cancellationToken">Ends the wait; what was committed stays, and is unconfirmed.</param>
+    /// <param name="cancellationToken">Ends the wait. Earlier commits stay, but are unconfirmed.</param>
     /// <exception cref="UnconfirmedCommitException">The server ended the wait for its standbys. Transient.</exception>
     /// <exception cref="NpgsqlException">As Postgres gives it.</exception>
     public static async Task PassAsync(NpgsqlDataSource database, CancellationToken cancellationToken)

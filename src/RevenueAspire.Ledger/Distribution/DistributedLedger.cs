@@ -3,7 +3,7 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>What differs where Citus distributes <c>users_revenue</c> over several servers. Stateless, thread-safe.</summary>
+/// <summary>Special cases for a ledger in which Citus distributes <c>users_revenue</c> over several servers. Stateless, thread-safe.</summary>
 /// <remarks>
 /// All other tables stay local tables of the coordinator. A merging statement commits in two phases: each worker prepares its sums, the coordinator commits the
 /// watermark, and then each worker commits. Citus does so for <c>insert ... select</c> from outside of the table, even if one worker has all rows.
@@ -21,7 +21,7 @@ public static class DistributedLedger
     /// <summary>Users a statement: each one costs a task per shard and a two-phase commit.</summary>
     internal const int DefaultBatchRows = 50_000;
 
-    /// <summary>SQL before a merging statement. A crash of the coordinator must not take back a commit that workers have: hence the synchronous commit. In
+    /// <summary>SQL before a merging statement. A crash of the coordinator must not undo a commit that workers have, so the commit is synchronous. In
     /// sequence, a transaction has one connection per worker, and takes the shards' rows in one order.</summary>
     internal const string Begin =
         $"{WriteBatch.BoundLocks}, {WriteBatch.CommitSynchronously}, set_config('citus.multi_shard_modify_mode', 'sequential', true)";
@@ -84,7 +84,7 @@ public static class DistributedLedger
 
     private static async Task SettleAsync(NpgsqlConnection connection, Func<Task<string[]>> readPrepared, CancellationToken cancellationToken)
     {
-        // First what is prepared, then what of it is committed: a transaction that was visible before is in both, unless it is over.
+        // Read the prepared transactions first, then the committed ones: a transaction visible before is in both, unless it has ended.
         var open = await readPrepared().ConfigureAwait(false);
         if (open.Length > 0)
         {

@@ -10,7 +10,7 @@ namespace RevenueAspire.Ledger;
 /// <param name="IsNew">False: it was distributed already.</param>
 public sealed record LedgerDistribution(int Shards, int Workers, bool IsNew)
 {
-    /// <summary>Shards per worker where none are asked for. Each merging statement costs a task per shard.</summary>
+    /// <summary>Default number of shards per worker. Each merging statement costs one task per shard.</summary>
     private const int ShardsPerWorker = 2;
 
     private const string HasCitus = "select exists (select 1 from pg_extension where extname = 'citus'), current_database()::text";
@@ -33,7 +33,7 @@ public sealed record LedgerDistribution(int Shards, int Workers, bool IsNew)
     private static readonly string[] LocalTables =
         ["event_part", "event_range", "event_source", "event_source_digest", "event_source_path", "rejected_event"];
 
-    // No merge is under way behind this lock, and none begins before the commit. The order is that of all writes.
+    // While this lock is held, no merge runs, and none begins before the commit. All writes take their locks in this order.
     private const string Lock = $"{WriteBatch.BoundLocks}; lock table event_source, event_range in share mode";
 
     private const string Processors =

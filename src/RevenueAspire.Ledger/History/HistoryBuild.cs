@@ -7,7 +7,7 @@ namespace RevenueAspire.Ledger;
 
 /// <summary>Adds the history of events that were applied before it began: partition 0, whose rows come before all others. Not thread-safe.</summary>
 /// <remarks>
-/// One transaction: the rows go into a table of their own, which becomes the partition at the end. A kill leaves nothing, and processors go on meanwhile: they
+/// One transaction: the rows go into a separate table, which becomes the partition at the end. A kill leaves no trace. Processors continue meanwhile: they
 /// never write to this partition.
 /// </remarks>
 public sealed class HistoryBuild : IAsyncDisposable

@@ -2,8 +2,11 @@ namespace RevenueAspire.Ledger;
 
 /// <summary>The column <c>events</c> of <c>event_history</c>: several events of one user and one source as bytes. Pure functions.</summary>
 /// <remarks>
-/// Per event, in ascending order of offsets: the offset minus the one before it (the first: the offset), the number of its type in <c>history_type</c>, the
-/// value in zigzag form, and in a row of a log the milliseconds since the event before it in zigzag form (the first: since the row's column <c>at</c>).
+/// Each event has three numbers, or four in a row of a log. Events are in ascending order of offsets. The numbers are:
+/// the difference to the previous event's offset (the first event: its offset);
+/// the number of the event's type in <c>history_type</c>;
+/// the value in zigzag form;
+/// for a log, the milliseconds since the previous event in zigzag form (the first event: since the row's column <c>at</c>).
 /// Numbers are base 128, lowest digit first, with the high bit set on all bytes but the last (LEB128). A file's event has no time.
 /// One row per event would cost about 130 bytes per event with its index; a packed row of 20 events costs 20 bytes per event.
 /// </remarks>

@@ -26,7 +26,7 @@ public static class HistoryPartitions
         where next <= coalesce($1, clock_timestamp()) - $2 order by number limit 1
         """;
 
-    // Merges queue behind the wait for this lock, which a long reader delays. Then the drop fails, and is due at the next call.
+    // A long reader delays this lock, and merges queue until the wait ends. The drop then fails, and the next call retries it.
     private const string BoundDrop = "set local lock_timeout = '1s'";
 
     /// <summary>First value of a partition in <c>seq</c>.</summary>

@@ -13,7 +13,7 @@ public sealed class HistorySnapshot
         IReadOnlyDictionary<int, HistorySource> sources, IReadOnlyDictionary<int, HistoryType> types) =>
         (_connection, State, Missing, Sources, Types) = (connection, state, missing, sources, types);
 
-    /// <summary>Since when it is written, whether it ended, and what retention dropped.</summary>
+    /// <summary>The history's start, its end if it ended, and the rows that retention dropped.</summary>
     public HistoryState State { get; }
 
     /// <summary>Applied events that have no rows.</summary>

@@ -4,8 +4,8 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Lets <see cref="LiveApply"/> and <see cref="PartMerge"/> write the history of what they apply. Made by <see cref="LedgerHistory.EnableAsync"/>.
-/// Thread-safe.</summary>
+/// <summary>Lets <see cref="LiveApply"/> and <see cref="PartMerge"/> write the history of the events they apply. Made by
+/// <see cref="LedgerHistory.EnableAsync"/>. Thread-safe.</summary>
 /// <remarks>It knows numbers that the database gave to names and sources. They were committed by a quorum before their first use, since Postgres gives a number
 /// again after a crash that lost its commit. A history that was dropped and made again refuses the writer (RV009).</remarks>
 public sealed class HistoryWriter

@@ -59,7 +59,7 @@ public static class LedgerHistory
     /// <summary>The script.</summary>
     public static string Script { get; } = ReadScript();
 
-    /// <summary>Makes the history unless there is one, and gives what writes it. All that was applied before is recorded as missing.</summary>
+    /// <summary>Creates the history unless it exists, and returns its writer. Events applied before are recorded as missing.</summary>
     /// <param name="database">The ledger's database, with the ledger's tables; as a role that may create tables there, unless the history exists.</param>
     /// <param name="signs">Names of events with their signs, as <c>EventTypes.Signs</c>: in ordinal order.</param>
     /// <param name="cancellationToken">Cancels; the history is then made wholly or not at all.</param>
@@ -119,7 +119,7 @@ public static class LedgerHistory
 
     /// <summary>Ends the history: its rows stay for SQL, and processors without it may run. A processor that still writes it is stopped.</summary>
     /// <returns>False where there is none.</returns>
-    /// <exception cref="LedgerException">A processor holds a lease, hence is at work.</exception>
+    /// <exception cref="LedgerException">A processor holds a lease, so it may be running.</exception>
     public static Task<bool> KeepAsync(NpgsqlDataSource database, CancellationToken cancellationToken) =>
         EndAsync(
             database,
@@ -128,7 +128,7 @@ public static class LedgerHistory
 
     /// <summary>Removes the history with all its rows.</summary>
     /// <returns>False where there is none.</returns>
-    /// <exception cref="LedgerException">A processor holds a lease, hence is at work.</exception>
+    /// <exception cref="LedgerException">A processor holds a lease, so it may be running.</exception>
     public static Task<bool> DropAsync(NpgsqlDataSource database, CancellationToken cancellationToken) =>
         EndAsync(
             database,

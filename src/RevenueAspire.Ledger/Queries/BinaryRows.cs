@@ -78,7 +78,7 @@ internal sealed class BinaryRows(Stream stream)
     /// <summary>The bytes of a field.</summary>
     public ReadOnlyMemory<byte> Field((int Start, int Length) field) => _buffer.AsMemory(_rowAt + field.Start, field.Length);
 
-    /// <summary>Reads until so many bytes lie behind the current place. The row moves to the beginning of the buffer.</summary>
+    /// <summary>Reads until the given number of bytes follows the current position. Moves the row to the beginning of the buffer.</summary>
     private ValueTask EnsureAsync(int bytes, CancellationToken cancellationToken) =>
         _filled - _at >= bytes ? ValueTask.CompletedTask : FillAsync(bytes, cancellationToken);
 

@@ -1,18 +1,18 @@
 namespace RevenueAspire.Ledger;
 
 /// <summary>The ledger at a glance, as of one moment.</summary>
-/// <param name="TotalRevenue">Sum over all users as decimal digits, except for what ranges that are not closed yet have merged so far.</param>
+/// <param name="TotalRevenue">Sum over all users as decimal digits, without the merged part of ranges that are not closed yet.</param>
 /// <param name="Events">Events in it.</param>
 /// <param name="RejectedLines">Lines that were no events.</param>
 /// <param name="ProcessorsAtWork">Processors that hold a lease on a source or a range now.</param>
-/// <param name="AppliedThrough">Of the sources that were asked for and are known: bytes before this offset are in the ledger.</param>
+/// <param name="AppliedThrough">Per requested source that the ledger knows: bytes before this offset are in the ledger.</param>
 /// <param name="LatestRejects">The latest rejected lines, newest first.</param>
 public sealed record LedgerOverview(
     string TotalRevenue, long Events, long RejectedLines, int ProcessorsAtWork, IReadOnlyDictionary<Guid, long> AppliedThrough,
     IReadOnlyList<StoredReject> LatestRejects);
 
 /// <summary>A row of <c>rejected_event</c>.</summary>
-/// <param name="Source">Name of the source: a full path, or what the log calls itself; null when the ledger knows it no more.</param>
+/// <param name="Source">Name of the source: a full path, or the log's name; null when the ledger no longer knows the source.</param>
 /// <param name="Offset">Byte offset of the line in its source.</param>
 /// <param name="Line">Line number from 1; null until the line's range is closed.</param>
 /// <param name="Reason">One sentence for people.</param>

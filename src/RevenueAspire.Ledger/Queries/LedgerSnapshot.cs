@@ -39,7 +39,7 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     /// <summary>Frozen ranges that are not closed: users up to each part's watermark are in the balances.</summary>
     public IReadOnlyList<EventRange> FrozenRanges { get; }
 
-    /// <summary>What each content of files is known by (rule M10), ascending by length.</summary>
+    /// <summary>The digests that identify each content of files (rule M10), ascending by length.</summary>
     public ILookup<Guid, FileDigest> Digests { get; }
 
     /// <summary>Paths at which each content of files was seen, the latest first: hints, since another content may be there now.</summary>
@@ -48,14 +48,14 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     /// <summary>The history; null where the ledger has none.</summary>
     public HistorySnapshot? History { get; }
 
-    /// <summary>Opens the snapshot on a connection of its own.</summary>
+    /// <summary>Opens the snapshot on a separate connection.</summary>
     /// <param name="database">The ledger's database.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <param name="balances">For a distributed ledger: makes the stream to which its balances are copied; null: in memory.</param>
     /// <param name="patience">For a distributed ledger: how long to try again while its sources move; 60 s where it is null.</param>
     /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
-    /// <exception cref="LedgerException">A source's revenue is no integer: somebody wrote to the table by hand. Or sources of a distributed ledger moved during
-    /// each copy of its balances.</exception>
+    /// <exception cref="LedgerException">A source's revenue is not an integer: another program wrote to the table. Or sources of a distributed ledger moved
+    /// during each copy of its balances.</exception>
     public static async Task<LedgerSnapshot> OpenAsync(
         NpgsqlDataSource database, CancellationToken cancellationToken, Func<Stream>? balances = null, TimeSpan? patience = null)
     {

@@ -4,7 +4,7 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>What a page that watches the ledger asks. Thread-safe.</summary>
+/// <summary>Queries of the page that monitors the ledger. Thread-safe.</summary>
 /// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="DatabaseErrors"/>.</remarks>
 public sealed class OverviewQueries(NpgsqlDataSource database)
 {
@@ -27,8 +27,7 @@ public sealed class OverviewQueries(NpgsqlDataSource database)
         order by e.rejected_at desc, e."offset" desc
         """;
 
-    // Nobody's balance is indexed: each update of a user would have to move the entry. One process, so that a scan never takes more than a core from the
-    // merges.
+    // Balances have no index, because each update of a user would have to move its entry. The scan uses one process, so it takes at most one core from merges.
     private const string Bounds = "select set_config('statement_timeout', $1, true), set_config('max_parallel_workers_per_gather', '0', true)";
 
     private const string Top = "select u.user_id, u.revenue::text from users_revenue u order by u.revenue desc, u.user_id limit $1";
@@ -72,7 +71,7 @@ public sealed class OverviewQueries(NpgsqlDataSource database)
         return new LedgerOverview(total, events, rejected, processors, applied, latest);
     }
 
-    /// <summary>The users with the highest revenue: a scan of the whole table, which whoever calls this does seldom.</summary>
+    /// <summary>The users with the highest revenue: a scan of the whole table. Call it seldom.</summary>
     /// <param name="count">How many.</param>
     /// <param name="limit">How long the scan may take; at least a millisecond.</param>
     /// <param name="cancellationToken">Cancels.</param>

@@ -7,15 +7,16 @@ namespace RevenueAspire.Ledger;
 
 /// <summary>A batch of users and sums as parameters of an upsert. Used again batch after batch; not thread-safe.</summary>
 /// <remarks>
-/// All ids travel as one text with separators, all sums as another, and the server takes them apart: an array parameter of Npgsql passes each element through
-/// half a dozen virtual calls, which the just-in-time compiler sees too late in a process that lives for two seconds. Digits also carry a sum of any size.
+/// The client sends all ids as one text with separators and all sums as another; the server splits them. An array parameter of Npgsql passes each element
+/// through half a dozen virtual calls. In a process that lives for two seconds, the just-in-time compiler optimizes them too late. Digits also carry a sum
+/// of any size.
 /// </remarks>
 /// <param name="history">Not null: the batch carries the rows of its users' history too, and a user's id once per row.</param>
 /// <param name="isLog">Whether the users come from a log; used with <paramref name="history"/>.</param>
 /// <param name="isWhole">All users go into one batch, however large their history is.</param>
 internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = false, bool isWhole = false)
 {
-    /// <summary>What divides the ids unless one contains it: U+001F.</summary>
+    /// <summary>The default separator of ids, U+001F; another one is used if an id contains it.</summary>
     private static readonly byte[] UnitSeparator = [0x1F];
 
     private static readonly byte[] Comma = [(byte)','];
@@ -109,15 +110,15 @@ internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = fal
     /// <summary>Adds the parameters that <see cref="UpsertWithHistory"/> names beside them, but for the source's number.</summary>
     public void AddHistoryTo(NpgsqlParameterCollection parameters) => _rows!.AddTo(parameters);
 
-    /// <summary>The upsert, for the statement of a range or a part; ids, sums and separator in the parameter <paramref name="first"/> and the two
-    /// behind.</summary>
+    /// <summary>The upsert, for the statement of a range or a part; ids, sums and separator are the parameter <paramref name="first"/> and the
+    /// next two.</summary>
     /// <remarks>
     /// Nothing is written unless <c>moved</c> has a row, and <c>moved</c> runs first, since this reads it. The order is the bytes' (M5): the sort costs next to
-    /// nothing on rows that come sorted, and states what a plan could otherwise drop. A user whose sum is zero gets a row, too.
+    /// nothing on rows that come sorted, and states an order that a plan could otherwise drop. A user whose sum is zero gets a row, too.
     /// </remarks>
     /// <param name="first">Number of the first parameter.</param>
     /// <param name="onlyNew">Whether none of the users has a row: where that proves wrong, the statement fails as a whole with 23505. It saves "on conflict",
-    /// which announces, confirms and logs each row on its own, and so takes twice as long.</param>
+    /// which announces, confirms and logs each row separately, and so takes twice as long.</param>
     public static string Upsert(int first, bool onlyNew) =>
         $"""
         insert into users_revenue as r (user_id, revenue)

@@ -7,10 +7,11 @@ namespace RevenueAspire.Ledger;
 /// <param name="SourceId">The source.</param>
 /// <param name="From">First byte: the beginning of a line.</param>
 /// <param name="To">End as claimed: the beginning of a line, or the source's end. Once frozen: the frozen end.</param>
-/// <param name="Frozen">What was frozen before the first merge, or null: then nothing of it is merged.</param>
+/// <param name="Frozen">The values frozen before the first merge; null while the range is not frozen and nothing of it is merged.</param>
 public sealed record EventRange(Guid Id, Guid SourceId, long From, long To, FrozenRange? Frozen);
 
-/// <summary>What rule M4 fixes before a range's first merge. A taker-over must find the same hashes, and adopts end and slices.</summary>
+/// <summary>The values that rule M4 fixes before a range's first merge. A processor that takes over must find equal hashes, and adopts end and
+/// slices.</summary>
 /// <param name="End">Exclusive end: the beginning of a line, or the source's end; at most the claimed end.</param>
 /// <param name="BytesHash">SHA-256 of the source's bytes from From to End.</param>
 /// <param name="TypesHash">Fingerprint of the event types and the parser's version.</param>
@@ -25,7 +26,7 @@ public sealed record FrozenRange(
     long End, ReadOnlyMemory<byte> BytesHash, ReadOnlyMemory<byte> TypesHash, long Lines, long Events, long Rejects,
     long LastRejectOffset, long RejectsMergedThrough, IReadOnlyList<RangePart> Parts, BigInteger Revenue)
 {
-    /// <summary>Whether the watermarks say that a user is merged.</summary>
+    /// <summary>Whether a user is merged according to the watermarks.</summary>
     public bool IsMerged(ReadOnlySpan<byte> userId)
     {
         foreach (var part in Parts)

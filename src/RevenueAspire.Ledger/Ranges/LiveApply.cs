@@ -25,7 +25,7 @@ public static class LiveApply
     /// <param name="tailBefore">The source's <see cref="LedgerSource.TailHash"/> that the caller compared with its own bytes (M11): the range is applied only
     /// where the ledger still has it. Null: not compared.</param>
     /// <param name="history">Stores the events in the same statement; null where the ledger keeps no history.</param>
-    /// <param name="cancellationToken">Cancels; the range is then applied wholly or not at all, and the source says which (M6).</param>
+    /// <param name="cancellationToken">Cancels; the range is then applied wholly or not at all, and the source shows the outcome (M6).</param>
     /// <returns>False when the offsets were elsewhere: nothing was changed, read the source again.</returns>
     /// <exception cref="LedgerException">The ledger was emptied from outside: nothing was changed.</exception>
     public static async Task<bool> TryApplyAsync(
@@ -73,7 +73,7 @@ public static class LiveApply
         return applied;
     }
 
-    // "returning" gives the row as it is now, hence minus the lines of this range. Conditions name only columns of the updated row (M5).
+    // "returning" returns the new row, so subtract the lines of this range. Conditions name only columns of the updated row (M5).
     private static string Statement(string merged) =>
         $"""
         with emptied as materialized (

@@ -35,18 +35,17 @@ public static class PartMerge
     /// <summary>Merges one part from its watermark to its upper key in batches (M5): each one statement, one short transaction, in key order.</summary>
     /// <remarks>
     /// An error goes to the caller, also one that leaves the last batch's commit in doubt (M6): read the range again and call again with the part as it then
-    /// is. Its watermark says what is merged, even if that is less than was merged once (a database that crashed may have lost asynchronous commits, sums and
-    /// watermark together).
+    /// is. Only its watermark counts, even if more was merged before: a database that crashed may have lost asynchronous commits, sums
+    /// and watermark together.
     /// </remarks>
     /// <param name="database">The ledger's database.</param>
     /// <param name="rangeId">The range, frozen.</param>
-    /// <param name="part">The part as read; merging starts behind its watermark.</param>
+    /// <param name="part">The part as read; merging starts after its watermark.</param>
     /// <param name="deltas">All users of the range.</param>
     /// <param name="batchRows">Users a statement; null for <see cref="DefaultBatchRows"/>, or more where the ledger is distributed.</param>
     /// <param name="history">Stores the users' events in the same statements; null where the ledger keeps no history.</param>
     /// <param name="cancellationToken">Stops between statements, or in doubt.</param>
-    /// <returns>True when the part is merged to its upper key; false when its watermark moved under this caller's feet (somebody else merges it) or is gone:
-    /// read again.</returns>
+    /// <returns>True when the part is merged to its upper key; false when another processor moved its watermark or the part is gone: read again.</returns>
     /// <exception cref="InvalidOperationException">The users are not those that the part was frozen with.</exception>
     /// <exception cref="LedgerException">The ledger was emptied from outside: nothing was merged.</exception>
     public static async Task<bool> MergeAsync(
@@ -143,7 +142,7 @@ public static class PartMerge
         NotOnlyNew,
     }
 
-    /// <summary>What a batch's statement says; with the first user behind the batch that has a row already, as far as the statement saw.</summary>
+    /// <summary>Result of a batch's statement, with the first user after the batch that already has a row, as far as the statement saw.</summary>
     private readonly record struct MergeAnswer(MergeOutcome Outcome, byte[]? NextInTable);
 
     private static async Task<MergeAnswer> ExecuteAsync(
@@ -192,8 +191,8 @@ public static class PartMerge
     /// <summary>A part before its first batch.</summary>
     private readonly record struct PartBegin(byte[] LowerKey, byte[]? NextInTable, bool IsDistributed);
 
-    /// <summary>Exclusive lower key of the part, and the first user behind its watermark that has a row; null when the part is gone or stands elsewhere than
-    /// the caller read.</summary>
+    /// <summary>Exclusive lower key of the part, and the first user after its watermark that has a row; null when the part is gone or its watermark differs
+    /// from the one that the caller read.</summary>
     private static async Task<PartBegin?> BeginAsync(
         NpgsqlConnection connection, Guid rangeId, RangePart part, CancellationToken cancellationToken)
     {

@@ -8,7 +8,7 @@ public static class RangeClaims
     /// <summary>Ranges of one source that may be open (not closed) at once; the rest of a range that ended early may come on top.</summary>
     public const int MaxOpenRanges = 64;
 
-    // The source's row is locked: what is counted here cannot change before the commit.
+    // The source's row is locked, so this count cannot change before the commit.
     private const string Claim =
         """
         with moved as (
@@ -25,8 +25,8 @@ public static class RangeClaims
     /// <summary>True in SQL for a range <c>r</c> whose lease may be taken; $3 is the lease's length.</summary>
     internal const string Free = "(r.lease_owner is null or r.lease_until <= clock_timestamp() or r.lease_until > clock_timestamp() + $3)";
 
-    // Touches one row of event_range and nothing else, so it needs no lock on the source; one that somebody is just taking is skipped. Writes nothing when none
-    // is free.
+    // Touches one row of event_range and nothing else, so it needs no lock on the source; it skips a range that another processor is taking. Writes nothing
+    // when no range is free.
     private const string TakeOver =
         $"""
         update event_range u set lease_owner = $2, lease_until = clock_timestamp() + $3
@@ -36,12 +36,12 @@ public static class RangeClaims
         returning u.range_id
         """;
 
-    /// <summary>Claims [from, to) by compare-and-set on claimed_through; null when somebody was faster or too many ranges are open.</summary>
+    /// <summary>Claims [from, to) by compare-and-set on claimed_through; null when another processor was faster or too many ranges are open.</summary>
     /// <param name="database">The ledger's database.</param>
     /// <param name="sourceId">The source.</param>
     /// <param name="from">Where claimed_through stands: the beginning of a line.</param>
     /// <param name="to">The beginning of a line, or the source's end, when its last line is complete or counted as it is.</param>
-    /// <param name="owner">Who claims.</param>
+    /// <param name="owner">The claiming processor.</param>
     /// <param name="lease">Length from now; all processors should use the same.</param>
     /// <param name="cancellationToken">Cancels. A claim whose answer is lost may stand: it is taken over when its lease ends.</param>
     public static async Task<EventRange?> TryClaimAsync(
@@ -65,12 +65,12 @@ public static class RangeClaims
     }
 
     /// <summary>Takes over the first unfinished range of a source whose lease is free, ended, or ends too far ahead; null when there is none.</summary>
-    /// <remarks>A range of which everything is merged is not unfinished: it needs <see cref="RangeClose.CloseAsync"/>, by anyone.</remarks>
+    /// <remarks>A fully merged range is not unfinished: any processor may call <see cref="RangeClose.CloseAsync"/> for it.</remarks>
     /// <param name="database">The ledger's database.</param>
     /// <param name="sourceId">The source.</param>
-    /// <param name="owner">Who takes it.</param>
+    /// <param name="owner">The processor that takes over.</param>
     /// <param name="lease">As in <see cref="TryClaimAsync"/>.</param>
-    /// <param name="before">Only ranges that begin before this offset: what the caller can read of the source.</param>
+    /// <param name="before">Only ranges that begin before this offset, the end of the source as the caller can read it.</param>
     /// <param name="cancellationToken">Cancels. A range whose answer is lost is taken over when its lease ends.</param>
     public static async Task<EventRange?> TryTakeOverAsync(
         NpgsqlDataSource database, Guid sourceId, Guid owner, TimeSpan lease, long before, CancellationToken cancellationToken)
@@ -86,12 +86,12 @@ public static class RangeClaims
             return null;
         }
 
-        // Read behind the take-over: its watermarks may have moved until then, and the range may even be closed by now.
+        // Read after the take-over: its watermarks may have moved until then, and the range may even be closed by now.
         await using var find = new NpgsqlCommand($"{RangeRows.Select} where r.range_id = $1", connection) { Parameters = { WriteBatch.Parameter(taken) } };
         return await RangeRows.SingleAsync(find, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Renews the lease of a range; false when it now belongs to somebody else or is gone.</summary>
+    /// <summary>Renews the lease of a range; false when it now belongs to another processor or is gone.</summary>
     public static async Task<bool> TryRenewAsync(NpgsqlDataSource database, Guid rangeId, Guid owner, TimeSpan lease, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(lease, TimeSpan.Zero);

@@ -5,7 +5,7 @@ namespace RevenueAspire.Ledger;
 /// <summary>Closes finished ranges: moves their source past them, and deletes them (M7).</summary>
 public static class RangeClose
 {
-    // In order, with what is needed to find the contiguous finished beginning. Locks nothing, and writes nothing where there is none.
+    // In order, with the columns that find the contiguous finished beginning. Locks nothing, and writes nothing without such a beginning.
     private const string FindFinished =
         $"""
         select s.applied_through, r.range_id, r.from_offset, coalesce(r.end_fixed, r.claimed_end), {RangeRows.Finished},
@@ -40,11 +40,11 @@ public static class RangeClose
         select exists (select from moved)
         """;
 
-    /// <summary>Rejects that one statement numbers: far below what any statement_timeout or command timeout bounds.</summary>
+    /// <summary>Rejects that one statement numbers: few enough to finish well within any statement_timeout or command timeout.</summary>
     private const int NumberedRows = 5000;
 
-    // Before the close, and in bounded steps, since a range may have any number of rejects. Which line a range begins with is certain once it and all before it
-    // are frozen, and a row is numbered once (its range_id goes with it): so whoever does this step, and however often, the numbers are the same.
+    // Before the close, and in bounded steps, since a range may have any number of rejects. A range's first line number is fixed once this range and all
+    // earlier ones are frozen. A row is numbered once, because numbering clears its range_id. So any processor may repeat this step with the same result.
     private const string Number =
         """
         with step as (
@@ -103,7 +103,7 @@ public static class RangeClose
                 return to;
             }
 
-            // Another processor closed meanwhile: each turn of this loop is somebody's progress.
+            // Another processor closed meanwhile: each turn of this loop means that some processor made progress.
         }
     }
 

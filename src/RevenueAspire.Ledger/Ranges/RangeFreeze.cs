@@ -2,10 +2,10 @@ using Npgsql;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Fixes what a range is, once and for all, before its first merge (M4).</summary>
+/// <summary>Fixes a range's content permanently before its first merge (M4).</summary>
 public static class RangeFreeze
 {
-    // The rest of a range that ended early is claimed, but by nobody: whoever is idle takes it over.
+    // The rest of a range that ended early is claimed but has no owner: an idle processor takes it over.
     private const string Freeze =
         """
         with moved as (
@@ -23,9 +23,9 @@ public static class RangeFreeze
         select exists (select from moved)
         """;
 
-    /// <summary>Freezes a range (M4) by compare-and-set; where the frozen end is before the claimed one, the rest becomes a free range of its own in the same
+    /// <summary>Freezes a range (M4) by compare-and-set; where the frozen end is before the claimed one, the rest becomes a separate free range in the same
     /// transaction.</summary>
-    /// <returns>The range as it is frozen now: this caller's values, or null when another was faster (throw the aggregate away).</returns>
+    /// <returns>The range as it is frozen now: this caller's values, or null when another processor was faster (discard the aggregate).</returns>
     /// <exception cref="ArgumentException">The end is not within the range, or the parts do not ascend.</exception>
     public static async Task<EventRange?> TryFreezeAsync(NpgsqlDataSource database, EventRange range, FrozenRange frozen, CancellationToken cancellationToken)
     {

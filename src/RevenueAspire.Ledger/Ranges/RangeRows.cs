@@ -7,7 +7,7 @@ namespace RevenueAspire.Ledger;
 /// <summary>Reads rows of event_range with their parts.</summary>
 internal static class RangeRows
 {
-    // One row a range, its parts as parallel arrays in order: a range is read whole by one statement, hence in one snapshot.
+    // One row per range, its parts as parallel arrays in order: one statement reads a whole range, so in one snapshot.
     public const string Select =
         """
         select r.range_id, r.source_id, r.from_offset, coalesce(r.end_fixed, r.claimed_end), r.end_fixed is not null, r.bytes_hash, r.types_hash,

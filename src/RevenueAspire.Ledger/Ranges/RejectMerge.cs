@@ -29,7 +29,7 @@ public static class RejectMerge
     private const string Read =
         "select rejects_merged_through, last_reject_offset from event_range where range_id = $1 and source_id = $2 and end_fixed is not null";
 
-    /// <summary>Merges the rejects behind the watermark (M8), in order of offset. True when all are merged.</summary>
+    /// <summary>Merges the rejects after the watermark (M8), in order of offset. True when all are merged.</summary>
     /// <param name="database">The ledger's database.</param>
     /// <param name="sourceId">The source.</param>
     /// <param name="rangeId">The range, frozen.</param>
@@ -83,7 +83,7 @@ public static class RejectMerge
         return command;
     }
 
-    /// <summary>What the database says at the end: everything merged, somebody else at work, or lines that are not the frozen ones.</summary>
+    /// <summary>The final state in the database: everything merged, another processor at work, or lines that differ from the frozen ones.</summary>
     private static async Task<bool> IsMergedAsync(
         NpgsqlConnection connection, Guid sourceId, Guid rangeId, long mergedThrough, bool complete, CancellationToken cancellationToken)
     {

@@ -2,13 +2,13 @@ using Npgsql;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>A source, and what there is to do in it, as of one moment.</summary>
+/// <summary>A source and its pending work, as of one moment.</summary>
 /// <param name="Source">The source.</param>
-/// <param name="HasFreeRange">Some range is unfinished and in nobody's hands: <see cref="RangeClaims.TryTakeOverAsync"/> may get it.</param>
+/// <param name="HasFreeRange">Some range is unfinished and no processor holds it: <see cref="RangeClaims.TryTakeOverAsync"/> may get it.</param>
 /// <param name="HasFinishedRange">The first open range is merged: <see cref="RangeClose.CloseAsync"/> moves the source.</param>
 public readonly record struct SourceStatus(LedgerSource Source, bool HasFreeRange, bool HasFinishedRange)
 {
-    // One read for whoever waits, however many ranges are open: it locks and writes nothing.
+    // One read for a waiting processor, however many ranges are open: it locks and writes nothing.
     private const string Statement =
         $"""
         select {SourceRows.Columns},
@@ -17,7 +17,7 @@ public readonly record struct SourceStatus(LedgerSource Source, bool HasFreeRang
         from event_source s where source_id = $1
         """;
 
-    /// <summary>Reads a source and whether there is anything to do in it, in one statement that writes nothing: for whoever waits for others. Null when the
+    /// <summary>Reads a source and whether there is anything to do in it, in one statement that writes nothing: for a processor that waits. Null when the
     /// source is unknown.</summary>
     /// <param name="database">The ledger's database.</param>
     /// <param name="sourceId">The source.</param>

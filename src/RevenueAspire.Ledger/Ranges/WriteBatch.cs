@@ -9,7 +9,7 @@ namespace RevenueAspire.Ledger;
 /// <summary>A short write: its statements go out together and are one transaction, in one round trip.</summary>
 /// <remarks>
 /// The first statement bounds the wait for locks (M12), and makes the commit a synchronous one (M7). Where a write touches ranges as well as their source, the
-/// next one locks the source: event_source is always locked before event_range, and what follows then sees all that the last holder of the lock committed.
+/// next one locks the source: event_source is always locked before event_range, and later statements then see all that the last holder of the lock committed.
 /// The last statement's first column answers.
 /// </remarks>
 internal static class WriteBatch

@@ -1,6 +1,6 @@
 namespace RevenueAspire.Ledger;
 
-/// <summary>Conditions that show that balances, or what was counted into them, are lost: SQL that reads one row of users_revenue, and a row per
+/// <summary>Conditions that detect lost balances or lost bookkeeping: SQL that reads one row of users_revenue, and a row per
 /// source.</summary>
 /// <remarks>
 /// Each event that counts leaves a row of its user, also with a sum of 0, and no row is ever deleted. One statement reads all of it as of one moment. So an
@@ -9,14 +9,14 @@ namespace RevenueAspire.Ledger;
 /// </remarks>
 internal static class LedgerContent
 {
-    /// <summary>What a processor says that finds it.</summary>
+    /// <summary>The message of a processor that finds this.</summary>
     public const string Emptied =
         "users_revenue is empty, though events were counted into it: it was truncated, or UNLOGGED when Postgres crashed. Restore all tables of the ledger "
             + "together from one backup and start again";
 
     /// <summary>The opposite of <see cref="Emptied"/>.</summary>
     public const string Unaccounted =
-        "users_revenue has balances, but no source says that events were counted into them (event_source was emptied), so all of it would be counted again. "
+        "users_revenue has balances, but no source records events counted into them (event_source was emptied), so all events would be counted again. "
         + "Restore all tables of the ledger together from one backup, or put the balances aside with \"alter table users_revenue rename to "
             + "users_revenue_old\", and start again";
 

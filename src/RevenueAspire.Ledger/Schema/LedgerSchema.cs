@@ -9,7 +9,7 @@ public static class LedgerSchema
     /// <summary>Class of the SQLSTATEs with which the script refuses a database.</summary>
     private const string RefusalClass = "RV";
 
-    /// <summary>What the script's last statement leaves as the comment of event_source.</summary>
+    /// <summary>The comment that the script's last statement sets on event_source.</summary>
     internal const string Version = "ledger schema 4";
 
     private const string CheckTag = "$check$";
@@ -41,9 +41,9 @@ public static class LedgerSchema
     /// (two reads) when nothing is to do.</summary>
     /// <param name="database">The database, as a role that may create tables there, unless the tables exist.</param>
     /// <param name="cancellationToken">Cancels; the schema is then applied wholly or not at all.</param>
-    /// <returns>Where the ledger is, and what the server does for its durability.</returns>
-    /// <exception cref="LedgerException">The database is not UTF-8, its tables were made by another version or changed, are missing in part, UNLOGGED, lack a
-    /// key, or are in more than one schema; the message names the cause and the repair, which keeps all data.</exception>
+    /// <returns>The ledger's location, and the server's settings for durability.</returns>
+    /// <exception cref="LedgerException">The database is not UTF-8. Or another version made its tables. Or they were changed, are missing in part, UNLOGGED,
+    /// lack a key, or are in more than one schema. The message names the cause and the repair, which keeps all data.</exception>
     /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
     public static async Task<LedgerState> ApplyAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {

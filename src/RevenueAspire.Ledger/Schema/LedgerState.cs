@@ -1,6 +1,6 @@
 namespace RevenueAspire.Ledger;
 
-/// <summary>Where the ledger is, and what it relies on, as of one look.</summary>
+/// <summary>The ledger's location and the settings it relies on, as of one read.</summary>
 /// <param name="Database">The database's name.</param>
 /// <param name="Schema">The schema of the tables in use: the first one of the search_path that has them.</param>
 /// <param name="OtherSchemas">Later schemas of the search_path that have a ledger too.</param>
@@ -16,10 +16,10 @@ public sealed record LedgerState(string Database, string Schema, IReadOnlyList<s
     /// <summary>users_revenue has balances, but no source has counted events.</summary>
     public bool IsUnaccounted { get; init; }
 
-    /// <summary>What is wrong with the content, and the repair; null when nothing is. Applying anything would make it worse.</summary>
+    /// <summary>The fault in the content and its repair; null without a fault. Applying events would make a fault worse.</summary>
     public string? Fault => IsEmptied ? LedgerContent.Emptied : IsUnaccounted ? LedgerContent.Unaccounted : null;
 
-    /// <summary>What is worth a warning, in sentences without a full stop; often empty.</summary>
+    /// <summary>Warnings, as sentences without a full stop; often empty.</summary>
     public IEnumerable<string> Warnings
     {
         get

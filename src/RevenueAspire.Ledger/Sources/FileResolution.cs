@@ -3,7 +3,7 @@ namespace RevenueAspire.Ledger;
 /// <summary>Length and digest of a file's beginning.</summary>
 public readonly record struct FileDigest(long Length, ReadOnlyMemory<byte> Sha256);
 
-/// <summary>What is known of a file's content (rule M10).</summary>
+/// <summary>How a file's content compares with the known contents (rule M10).</summary>
 public enum FileMatch
 {
     /// <summary>Never seen: a source was created.</summary>
@@ -26,7 +26,6 @@ public enum FileMatch
 /// <param name="MissingLengths">Not null: digests at these lengths are needed too (a source was added meanwhile); ask again with them.</param>
 public sealed record FileResolution(FileMatch Match, IReadOnlyList<LedgerSource> Sources, string? ForkOf, IReadOnlyList<long>? MissingLengths = null)
 {
-    /// <summary>All known lengths of the content, ascending: each is the end of a line for whoever reads it, also where no newline stands there (rule
-    /// M9).</summary>
+    /// <summary>All known lengths of the content, ascending: each ends a line for every reader, even without a newline at that offset (rule M9).</summary>
     public IReadOnlyList<long> Lengths { get; init; } = [];
 }

@@ -9,7 +9,7 @@ namespace RevenueAspire.Ledger;
 internal sealed class FileResolver(NpgsqlDataSource database)
 {
     // Waits under it are short: the digests are computed before. The number is this lock's name; db.sql and eventlog.sql have others.
-    // The message makes each of these transactions write: a repeat that only reads what an unconfirmed attempt has written is then confirmed with it (rule R2).
+    // The message makes each of these transactions write: a repeat that only reads the rows of an unconfirmed attempt then confirms them (rule R2).
     private const string Lock = $"{Replication.Barrier}, pg_advisory_xact_lock(5641763209170222)";
 
     /// <summary>Paths per content.</summary>
@@ -125,7 +125,7 @@ internal sealed class FileResolver(NpgsqlDataSource database)
             await wait.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        // Read committed: the queries that follow the wait see what its last holder committed.
+        // Read committed: the queries after the wait see the commit of the last lock holder.
         var result = await work(connection).ConfigureAwait(false);
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
 
@@ -203,7 +203,7 @@ internal sealed class FileResolver(NpgsqlDataSource database)
         return (await SourceRows.ListAsync(command, cancellationToken).ConfigureAwait(false)).Single();
     }
 
-    /// <summary>Only generation 1 grows: a later one counts what the content was when it was started, once more.</summary>
+    /// <summary>Only generation 1 grows: a later one counts the content again as it was when that generation started.</summary>
     private static async Task GrowAsync(NpgsqlConnection connection, Guid contentId, Guid attempt, FileDigest whole, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
@@ -222,7 +222,7 @@ internal sealed class FileResolver(NpgsqlDataSource database)
     {
         if (name == SourceRegistry.NoPath)
         {
-            // Nobody finds it there again; whatever path is known stays.
+            // Standard input is no path at which verify finds the file again; keep the known path.
             return;
         }
 

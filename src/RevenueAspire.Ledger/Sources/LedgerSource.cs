@@ -1,6 +1,6 @@
 namespace RevenueAspire.Ledger;
 
-/// <summary>What a source is.</summary>
+/// <summary>Kind of a source.</summary>
 public enum SourceKind
 {
     Log,
@@ -20,7 +20,7 @@ public enum SourceKind
 /// <param name="Length">File: the newest known length, up to which the file is to be applied. Log: 0.</param>
 /// <param name="TailHash">SHA-256 of the last up to 4096 bytes before AppliedThrough (rule M11), empty at 0.</param>
 /// <param name="ContentId">Id of generation 1: joins the generations of one content. Log: its own id.</param>
-/// <param name="TypesHash">Fingerprint of what it was aggregated with; empty before the first range, a single byte where ranges had different ones.</param>
+/// <param name="TypesHash">Fingerprint of the event types it was aggregated with; empty before the first range, one byte if ranges had different ones.</param>
 public sealed record LedgerSource(
     Guid Id, SourceKind Kind, string Name, int Generation, long ClaimedThrough, long AppliedThrough,
     long LinesThrough, long EventsThrough, long RejectsThrough, long Length, ReadOnlyMemory<byte> TailHash, Guid ContentId, ReadOnlyMemory<byte> TypesHash)

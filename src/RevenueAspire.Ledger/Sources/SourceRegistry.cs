@@ -4,7 +4,7 @@ using RevenueAspire.Postgres;
 namespace RevenueAspire.Ledger;
 
 /// <summary>Sources and their leases (rules M1, M2, M10, M11). Thread-safe. Every call is one short transaction.</summary>
-/// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; <see cref="DatabaseErrors.IsTransient"/> tells what to retry (M12). Each is safe
+/// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; <see cref="DatabaseErrors.IsTransient"/> decides on a retry (M12). Each is safe
 /// to repeat.</remarks>
 public sealed class SourceRegistry(NpgsqlDataSource database)
 {
@@ -63,7 +63,7 @@ public sealed class SourceRegistry(NpgsqlDataSource database)
     /// <summary>Takes or renews the lease of a log: succeeds for the owner, when it is free, when it ended (database clock), or when it ends more than one
     /// lease length ahead (M3).</summary>
     /// <param name="sourceId">The source; false when it is unknown.</param>
-    /// <param name="owner">Who asks.</param>
+    /// <param name="owner">The calling processor.</param>
     /// <param name="lease">Length from now; all processors should use the same. A lease saves work; it protects nothing.</param>
     /// <param name="cancellationToken">Cancels before the commit only.</param>
     /// <returns>Whether the owner has the lease now, and where the source stands; null when the ledger does not know it.</returns>

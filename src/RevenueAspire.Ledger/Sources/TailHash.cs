@@ -4,10 +4,10 @@ using System.Security.Cryptography;
 namespace RevenueAspire.Ledger;
 
 /// <summary>Copies bytes of a source from an offset on.</summary>
-/// <returns>Bytes copied; where it is 0, the bytes up to DamagedThrough cannot be had, and reading goes on there.</returns>
+/// <returns>Bytes copied; where it is 0, the bytes up to DamagedThrough are unreadable, and reading continues there.</returns>
 public delegate (int Count, long DamagedThrough) SourceBytes(long offset, Span<byte> destination);
 
-/// <summary>What <see cref="LedgerSource.TailHash"/> is (rule M11): the same for the processor, which stores it, and for the API, which compares it.
+/// <summary>Computes <see cref="LedgerSource.TailHash"/> (rule M11), identically for the processor, which stores it, and the API, which compares it.
 /// Stateless.</summary>
 public static class TailHash
 {
@@ -15,7 +15,7 @@ public static class TailHash
     public const int Bytes = 4096;
 
     /// <summary>SHA-256 of the last up to 4096 bytes before an offset; empty at 0, and where retention has removed some of them.</summary>
-    /// <remarks>Bytes that cannot be had enter as their offsets.</remarks>
+    /// <remarks>Unreadable bytes enter the hash as their offsets.</remarks>
     public static byte[] Compute(long firstOffset, long through, SourceBytes read)
     {
         ArgumentNullException.ThrowIfNull(read);
@@ -45,7 +45,7 @@ public static class TailHash
         return hash.GetHashAndReset();
     }
 
-    /// <summary>Enters a stretch of bytes that cannot be had into a hash.</summary>
+    /// <summary>Adds a stretch of unreadable bytes to a hash.</summary>
     public static void AppendDamage(IncrementalHash hash, long from, long through)
     {
         ArgumentNullException.ThrowIfNull(hash);

@@ -67,7 +67,7 @@ public sealed partial class StatementFormTests
 
         foreach (var query in Queries(sql))
         {
-            // Without what is in its parentheses: each query is looked at alone.
+            // Remove the text in parentheses, so each query is checked alone.
             var outer = InnerParentheses(query);
             if (FromUsers().Match(outer) is { Success: true } from)
             {

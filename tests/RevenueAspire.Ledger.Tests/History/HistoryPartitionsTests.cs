@@ -34,7 +34,7 @@ public sealed class HistoryPartitionsTests
         Assert.Equal(Start.AddDays(2.1).UtcDateTime, state!.RetainedFrom!.Value, TimeSpan.FromMilliseconds(1));
         Assert.Equal("5", await database.ScalarAsync<string>("select (max(number))::text from history_partition"));
 
-        // The balance before the oldest row that is left is the sum of what was dropped.
+        // The balance before the oldest remaining row is the sum of the dropped rows.
         Assert.Equal("18", await database.ScalarAsync<string>(
             "select (balance - revenue)::text from event_history where user_id = 'user000009' order by seq limit 1"));
         Assert.Equal((0, 0), await RotateAsync(database, 4.15, retain: 2));

@@ -7,7 +7,7 @@ namespace RevenueAspire.Ledger.Tests;
 public sealed class LedgerHistoryTests
 {
     [Fact]
-    public async Task Enabling_within_a_merged_part_records_exactly_what_has_no_rows()
+    public async Task Enabling_within_a_merged_part_records_exactly_the_events_without_rows()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var log = await database.OpenLogAsync();
@@ -165,7 +165,7 @@ public sealed class LedgerHistoryTests
     }
 
     [Fact]
-    public async Task Behind_a_pooler_no_setting_stays_with_a_session()
+    public async Task Through_a_pooler_no_setting_stays_with_a_session()
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         Assert.SkipUnless(PgBouncer.Find() is not null, "This machine has no PgBouncer.");
@@ -191,7 +191,7 @@ public sealed class LedgerHistoryTests
 
     private static async Task MergeUntilAsync(LedgerDatabase database, EventRange range, int part, int user)
     {
-        // The state as a merge leaves it that ends behind this user.
+        // The state after a merge that ends after this user.
         var from = part == 0 ? 0 : 50;
         await database.ExecuteAsync(
             $"""
