@@ -1,5 +1,6 @@
-using System.Numerics;
 using System.Globalization;
+using System.Numerics;
+using System.Text;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -21,7 +22,7 @@ public sealed class HistoryBuild : IAsyncDisposable
     private readonly HistoryWriter _writer;
     private readonly IReadOnlyList<int> _sources;
     private readonly byte[] _events = new byte[HistoryRows.MaxRowBytes + HistoryCodec.MaxEventBytes];
-    private NpgsqlBinaryImporter? _copy;
+    private TextWriter? _copy;
 
     private HistoryBuild(NpgsqlConnection connection, NpgsqlTransaction transaction, HistoryWriter writer, IReadOnlyList<int> sources) =>
         (_connection, _transaction, _writer, _sources) = (connection, transaction, writer, sources);
@@ -64,8 +65,8 @@ public sealed class HistoryBuild : IAsyncDisposable
 
             await build.ExecuteAsync(
                 $"create table {Table} (like event_history including defaults including constraints)", cancellationToken).ConfigureAwait(false);
-            build._copy = await connection.BeginBinaryImportAsync(
-                $"copy {Table} (seq, at, source_no, user_id, revenue, balance, events) from stdin (format binary)", cancellationToken).ConfigureAwait(false);
+            build._copy = await connection.BeginTextImportAsync(
+                $"copy {Table} (seq, at, source_no, user_id, revenue, balance, events) from stdin", cancellationToken).ConfigureAwait(false);
             return build;
         }
         catch
@@ -83,7 +84,7 @@ public sealed class HistoryBuild : IAsyncDisposable
     public async Task AddAsync(ReadOnlyMemory<byte> userId, BigInteger opening, IReadOnlyList<BuiltEvent> events, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(events);
-        var balance = opening;
+        var (balance, user) = (opening, Escape(Encoding.UTF8.GetString(userId.Span)));
         for (var next = 0; next < events.Count;)
         {
             var first = events[next];
@@ -95,15 +96,11 @@ public sealed class HistoryBuild : IAsyncDisposable
                 throw new LedgerException("the history has too many rows for one partition");
             }
 
-            await _copy!.StartRowAsync(cancellationToken).ConfigureAwait(false);
-            await _copy.WriteAsync(Rows, NpgsqlDbType.Bigint, cancellationToken).ConfigureAwait(false);
-            var at = DateTimeOffset.FromUnixTimeMilliseconds(first.At).UtcDateTime;
-            await _copy.WriteAsync(at, NpgsqlDbType.TimestampTz, cancellationToken).ConfigureAwait(false);
-            await _copy.WriteAsync(_sources[first.Source], NpgsqlDbType.Integer, cancellationToken).ConfigureAwait(false);
-            await _copy.WriteAsync(userId, NpgsqlDbType.Text, cancellationToken).ConfigureAwait(false);
-            await _copy.WriteAsync(revenue, NpgsqlDbType.Numeric, cancellationToken).ConfigureAwait(false);
-            await _copy.WriteAsync(balance, NpgsqlDbType.Numeric, cancellationToken).ConfigureAwait(false);
-            await _copy.WriteAsync(_events.AsMemory(0, length), NpgsqlDbType.Bytea, cancellationToken).ConfigureAwait(false);
+            var at = DateTimeOffset.FromUnixTimeMilliseconds(first.At).ToString("yyyy-MM-dd HH:mm:ss.fff'+00'", CultureInfo.InvariantCulture);
+            var row = string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Rows}\t{at}\t{_sources[first.Source]}\t{user}\t{revenue}\t{balance}\t\\\\x{Convert.ToHexStringLower(_events.AsSpan(0, length))}\n");
+            await _copy!.WriteAsync(row.AsMemory(), cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -114,8 +111,7 @@ public sealed class HistoryBuild : IAsyncDisposable
     public async Task CommitAsync(IReadOnlyCollection<Guid> built, DateTimeOffset firstAt, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(built);
-        await _copy!.CompleteAsync(cancellationToken).ConfigureAwait(false);
-        await _copy.DisposeAsync().ConfigureAwait(false);
+        await _copy!.DisposeAsync().ConfigureAwait(false);
         _copy = null;
         await ExecuteAsync($"alter table {Table} add primary key (user_id, seq)", cancellationToken).ConfigureAwait(false);
         await ExecuteAsync(
@@ -141,9 +137,9 @@ public sealed class HistoryBuild : IAsyncDisposable
     /// <summary>Without <see cref="CommitAsync"/>: nothing stays.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (_copy is not null)
+        if (_copy is NpgsqlCopyTextWriter copy)
         {
-            await _copy.DisposeAsync().ConfigureAwait(false);
+            await copy.CancelAsync().ConfigureAwait(false);
         }
 
         await _transaction.DisposeAsync().ConfigureAwait(false);
@@ -175,6 +171,10 @@ public sealed class HistoryBuild : IAsyncDisposable
 
         return (length, count, revenue);
     }
+
+    /// <summary>A value in the text format of COPY. Sums of any size have no binary form in the driver.</summary>
+    private static string Escape(string text) => text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal)
+        .Replace("\n", "\\n", StringComparison.Ordinal).Replace("\r", "\\r", StringComparison.Ordinal);
 
     private async Task ExecuteAsync(string statement, CancellationToken cancellationToken)
     {

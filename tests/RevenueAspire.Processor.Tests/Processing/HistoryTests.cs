@@ -120,6 +120,32 @@ public sealed class HistoryTests
         Assert.True((await ledger.VerifyAsync()).Result.IsEqual);
     }
 
+    [Fact]
+    public async Task The_commands_build_keep_and_drop_the_history()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync(keepsHistory: false);
+        var path = ledger.Write("a.jsonl", new EventFile().Add("a\\b\t\n\r\"", 1).Add("b", long.MinValue).Add("b", long.MinValue).Bytes);
+        await ledger.ProcessAsync(path);
+        async Task<(int Code, string Output)> RunAsync(params string[] arguments)
+        {
+            await using var run = await ServiceProcess.RunAsync(
+                "RevenueAspire.Processor", arguments, new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString });
+            return (run.ExitCode, run.Output.Trim());
+        }
+
+        Assert.Equal((0, "Added 3 events in 2 rows."), await RunAsync("history", "build"));
+        Assert.Equal((0, "The history has all events."), await RunAsync("history", "build"));
+        var (result, _) = await ledger.VerifyAsync();
+        Assert.True(result.IsEqual, string.Join("; ", result.History!.Findings));
+        Assert.Equal(2, result.History.Rows);
+        Assert.Equal(0, (await RunAsync("history", "keep")).Code);
+        Assert.Equal(0, (await RunAsync("process", path)).Code);
+        Assert.Equal((0, "Added 3 events in 2 rows."), await RunAsync("history", "build"));
+        Assert.Equal((0, "The history is removed."), await RunAsync("history", "drop"));
+        Assert.Equal((0, "The ledger keeps no history."), await RunAsync("history", "drop"));
+        Assert.Equal(2, (await RunAsync("history")).Code);
+    }
+
     [Theory]
     [InlineData(true, null, true)]
     [InlineData(true, true, true)]
