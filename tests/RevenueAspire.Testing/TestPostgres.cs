@@ -47,7 +47,10 @@ public static class TestPostgres
                 // Tests need data to survive a crash of Postgres, but not a power cut.
                 Settings = new Dictionary<string, string>
                 {
-                    ["max_connections"] = "200", ["fsync"] = "off", ["full_page_writes"] = "off", ["max_prepared_transactions"] = "20",
+                    ["max_connections"] = "200",
+                    ["fsync"] = "off",
+                    ["full_page_writes"] = "off",
+                    ["max_prepared_transactions"] = "20",
                 },
             },
             CancellationToken.None);

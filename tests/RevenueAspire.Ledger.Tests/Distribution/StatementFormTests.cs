@@ -98,7 +98,7 @@ public sealed partial class StatementFormTests
 
     private static string InnerParentheses(string query)
     {
-        for (string last; (last = query) != (query = Innermost().Replace(query, " ")); )
+        for (string last; (last = query) != (query = Innermost().Replace(query, " "));)
         {
         }
 
