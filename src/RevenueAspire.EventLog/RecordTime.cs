@@ -11,8 +11,8 @@ public static class RecordTime
     /// <param name="record">A record, without its newline. Any other bytes give false.</param>
     /// <param name="milliseconds">Milliseconds since 1970-01-01 UTC.</param>
     /// <returns>False for a record that is not the last of its batch: the last one carries the time of all.</returns>
-    /// <remarks>Without a JSON reader: the server's fields end the record, so the last field of this name is the server's, provided that only its other fields
-    /// and one closing brace follow. An object that a client sent has at least one brace more.</remarks>
+    /// <remarks>Without a JSON reader: the server's fields end the record. So the last field of this name is the server's if only its other fields and one
+    /// closing brace follow. After a field in an object of the client, at least two braces follow.</remarks>
     public static bool TryRead(ReadOnlySpan<byte> record, out long milliseconds)
     {
         milliseconds = 0;

@@ -41,7 +41,7 @@ public readonly ref struct ParsedEvent
 /// <summary>An event of <see cref="EventParser.TakePlainLines"/>.</summary>
 /// <param name="UserIdAt">Where its user id begins in the text.</param>
 /// <param name="UserIdLength">Bytes of the user id.</param>
-/// <param name="Delta">What it adds to its user's revenue.</param>
+/// <param name="Delta">The amount that it adds to its user's revenue.</param>
 public readonly record struct PlainEvent(int UserIdAt, int UserIdLength, long Delta);
 
 /// <summary>Parses and fully validates one line of JSON as an event. Not thread-safe, because it owns scratch memory: use one instance per thread.</summary>
@@ -89,7 +89,7 @@ public sealed class EventParser(EventTypes types)
 
     /// <summary>Takes lines as <see cref="TryTakePlainLine"/> does, until one is not plain or there is no place for another event.</summary>
     /// <param name="text">Many lines.</param>
-    /// <param name="at">Where to begin in the text, in bytes; moved behind what was taken.</param>
+    /// <param name="at">Where to begin in the text, in bytes; moved to the end of the lines taken.</param>
     /// <param name="maxLineBytes">A line with more bytes than that, its newline included, is not taken.</param>
     /// <param name="events">Gets the events.</param>
     /// <returns>Number of events.</returns>

@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 namespace RevenueAspire.Events;
 
 /// <summary>The fast path: accepts the lines that programs write, and leaves every other line, valid or not, to <see cref="GeneralLine"/>.</summary>
-/// <remarks>It never rejects: it accepts, or does not know. A line with <c>userId</c>, <c>name</c>, <c>value</c> in this order, without white space or with
-/// single spaces where JSON writers put them, is compared with a template, eight bytes and more at a time. Where the template ends or fails, fields are read
-/// one by one, in any order and with any white space, as long as their names and values are strings without escapes, short integers, or literals.</remarks>
+/// <remarks>It never rejects a line: it accepts it, or leaves it. The template has <c>userId</c>, <c>name</c> and <c>value</c> in this order, compact or with
+/// the usual single spaces. It is compared in steps of at least eight bytes. Where the template ends or fails, fields are read one by one, in any order and with
+/// any white space. Their names and values must be strings without escapes, short integers, or literals.</remarks>
 internal static class PlainLine
 {
     private const int HasUserId = 1;
@@ -206,7 +206,7 @@ internal static class PlainLine
     private static bool IsEnd(ReadOnlySpan<byte> text) =>
         (PlainText.TryTake(ref text, "}"u8) || PlainText.TryTake(ref text, " }"u8)) && (text.IsEmpty || PlainText.SkipWhiteSpace(text).IsEmpty);
 
-    /// <summary>What stands between the fixed pieces of a line that follows the template to its end: nothing else has to be kept.</summary>
+    /// <summary>The variable parts of a line that follows the template to its end. The record needs no other part.</summary>
     internal readonly ref struct TemplateParts(ReadOnlySpan<byte> userId, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
         public ReadOnlySpan<byte> UserId { get; } = userId;

@@ -23,7 +23,7 @@ internal static class ShortLine
     /// <param name="lines">At least <see cref="LookedAt"/> bytes.</param>
     /// <param name="names">The known names that are short.</param>
     /// <param name="userIdLength">Bytes of the user id, which begins at <see cref="EventParser.PlainUserIdAt"/>.</param>
-    /// <param name="delta">What the event adds.</param>
+    /// <param name="delta">The amount that the event adds.</param>
     /// <returns>The line's bytes, or 0.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int Take(ReadOnlySpan<byte> lines, ShortName[] names, out int userIdLength, out long delta)
@@ -92,7 +92,7 @@ internal static class ShortLine
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int TakeValue(ulong text, out long value)
     {
-        // A digit becomes its number; each other byte is above 9, and gets its highest bit set. A carry only reaches bytes behind the first such one.
+        // A digit becomes its number; each other byte is above 9, and gets its highest bit set. A carry only reaches bytes after the first such byte.
         var numbers = text ^ 0x3030303030303030;
         var others = ((numbers + 0x7676767676767676) | numbers) & 0x8080808080808080;
         var count = BitOperations.TrailingZeroCount(others) >> 3;
@@ -111,7 +111,7 @@ internal static class ShortLine
     }
 }
 
-/// <summary>A known name and what follows it, up to its value: compared as one vector.</summary>
+/// <summary>A known name and the text after it, up to its value: compared as one vector.</summary>
 internal sealed class ShortName
 {
     /// <summary>Bytes that are compared at most.</summary>
@@ -127,7 +127,7 @@ internal sealed class ShortName
         _ignored.AsSpan(Length).Fill(byte.MaxValue);
     }
 
-    /// <summary>Bytes of the name and what follows it.</summary>
+    /// <summary>Bytes of the name and the text after it.</summary>
     public int Length { get; }
 
     /// <summary>All bits set when the value is subtracted, else none: <c>(value ^ Negation) - Negation</c>.</summary>

@@ -83,7 +83,7 @@ internal static class Composition
         return options;
     }
 
-    /// <summary>Where what cannot be read in place is copied to. Looked up only when it is needed.</summary>
+    /// <summary>The folder for copies of input that cannot be read in place. Looked up only when it is needed.</summary>
     public static string SpoolDirectory() =>
         Path.Combine(DataDirectory.Resolve(ReadConfiguration()), "spool");
 

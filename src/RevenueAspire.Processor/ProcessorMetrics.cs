@@ -18,7 +18,7 @@ internal sealed class ProcessorMetrics : IDisposable
     {
         _meter = meter;
         _events = _meter.CreateCounter<long>("revenue.processor.events", "{event}", "Lines that this processor aggregated and committed to merge, by outcome.");
-        _meter.CreateObservableGauge("revenue.processor.lag", ObserveLags, "By", "Bytes between a log's durable mark and what is applied of it.");
+        _meter.CreateObservableGauge("revenue.processor.lag", ObserveLags, "By", "Bytes between a log's applied offset and its durable mark.");
     }
 
     /// <summary>Counts the lines of a range, once it is certain that it will be merged.</summary>

@@ -10,7 +10,7 @@ public sealed class ProcessorOptions
     public const string Section = "Processor";
 
     /// <summary>Bytes of the least piece of a source that is worth another processor's help. A source below twice this is one range, so that each user is
-    /// merged once; of a longer one a processor claims half of what is left.</summary>
+    /// merged once; of a longer one a processor claims half of the rest.</summary>
     [Range(1, 1L << 40)]
     public long RangeBytes { get; set; } = 2L << 30;
 
@@ -22,11 +22,11 @@ public sealed class ProcessorOptions
     [Range(16, 64 << 20)]
     public int BlockBytes { get; set; } = 1 << 20;
 
-    /// <summary>Threads that parse a range; 0 means one a core, at most 8.</summary>
+    /// <summary>Threads that parse a range; 0 means one per core, at most 8.</summary>
     [Range(0, 64)]
     public int Workers { get; set; }
 
-    /// <summary>Users that a range holds in memory (about 100 bytes a user; two ranges may be in memory at once). More are sorted and written to the folder
+    /// <summary>Users that a range holds in memory (about 100 bytes per user; two ranges may be in memory at once). More are sorted and written to the folder
     /// <c>spool</c> of the data directory. Exceeded by the users of the blocks in work.</summary>
     [Range(1, 1 << 28)]
     public int MaxUsersInMemory { get; set; } = 2_000_000;
@@ -55,7 +55,7 @@ public sealed class ProcessorOptions
     [Range(16, 64 << 20)]
     public int MaxLineBytes { get; set; } = 64 << 10;
 
-    /// <summary>Seconds for which <c>process</c> and <c>verify</c> try again when the database goes away in the middle. The service never gives up.</summary>
+    /// <summary>Seconds for which <c>process</c> and <c>verify</c> retry while the database is unavailable. The service never gives up.</summary>
     [Range(0, 86_400)]
     public int RetrySeconds { get; set; } = 60;
 

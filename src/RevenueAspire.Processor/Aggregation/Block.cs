@@ -1,6 +1,6 @@
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>What a block holds.</summary>
+/// <summary>The content of a block.</summary>
 internal enum BlockKind
 {
     /// <summary>Whole lines.</summary>
@@ -17,12 +17,12 @@ internal enum BlockKind
 }
 
 /// <summary>A piece of a range, handed to one worker.</summary>
-/// <param name="Kind">What the bytes are.</param>
+/// <param name="Kind">The content of the bytes.</param>
 /// <param name="Index">Position among the range's blocks, from 0.</param>
 /// <param name="Offset">Offset of the first byte in the source.</param>
 /// <param name="Count">Bytes in the worker's buffer.</param>
 /// <param name="ContinuesLine">The first line may be the rest of one that was counted without its newline.</param>
 /// <param name="AfterDamage">The first line may be the rest of one that damage cut.</param>
-/// <param name="Damage">What is wrong, for people; else null.</param>
+/// <param name="Damage">The reason, for people; null without damage.</param>
 internal readonly record struct Block(
     BlockKind Kind, int Index, long Offset, int Count, bool ContinuesLine = false, bool AfterDamage = false, string? Damage = null);

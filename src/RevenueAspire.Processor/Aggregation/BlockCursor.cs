@@ -5,7 +5,7 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>Cuts a range into blocks of whole lines, in order, for any number of workers: whoever is free takes the next one. Thread-safe.</summary>
+/// <summary>Cuts a range into blocks of whole lines, in order, for any number of workers: a free worker takes the next one. Thread-safe.</summary>
 /// <remarks>Reading and hashing happen under one lock, parsing outside of it. Memory is a buffer a worker plus the piece of a line that is carried from one
 /// block to the next.</remarks>
 internal sealed class BlockCursor : IDisposable
@@ -28,7 +28,7 @@ internal sealed class BlockCursor : IDisposable
     private bool _stopped;
 
     /// <param name="source">Where to read.</param>
-    /// <param name="from">The beginning of a line (or, in a file, what follows a last line that was counted without newline).</param>
+    /// <param name="from">The beginning of a line (or, in a file, the offset after a last line that was counted without newline).</param>
     /// <param name="end">The beginning of a line, or the source's end.</param>
     /// <param name="blockBytes">Bytes of a block.</param>
     /// <param name="hash">Whether the bytes are hashed.</param>
@@ -45,7 +45,7 @@ internal sealed class BlockCursor : IDisposable
             Span<byte> before = stackalloc byte[1];
             if (source.Read(from - 1, before).Count == 0)
             {
-                // The range before this one ended right behind damage.
+                // The range before this one ended right after damage.
                 _afterDamage = true;
             }
             else
@@ -67,7 +67,7 @@ internal sealed class BlockCursor : IDisposable
         }
     }
 
-    /// <summary>What could not be read; to be asked at the end.</summary>
+    /// <summary>Unreadable stretches; complete at the end.</summary>
     public List<UnreadableStretch> Damage { get; } = [];
 
     /// <summary>Blocks handed out.</summary>
@@ -96,7 +96,7 @@ internal sealed class BlockCursor : IDisposable
 
     /// <summary>Reads the next block.</summary>
     /// <param name="buffer">The worker's own; replaced by a larger one when a line needs it.</param>
-    /// <param name="block">What was read.</param>
+    /// <param name="block">The block.</param>
     /// <returns>False at the end, or after <see cref="Stop"/>.</returns>
     public bool TryNext(ref byte[] buffer, out Block block)
     {
@@ -105,7 +105,7 @@ internal sealed class BlockCursor : IDisposable
             block = default;
             if (_position >= _end && _carried == 0 && _end < _to)
             {
-                // Here a line ends, with or without a newline: what follows is another one, or the newline that came later.
+                // Here a line ends, with or without a newline. Next comes another line, or the newline that was written later.
                 Span<byte> before = stackalloc byte[1];
                 SourceScan.Fill(_source, _end - 1, before);
                 _continuesLine = before[0] != (byte)'\n';
@@ -171,12 +171,12 @@ internal sealed class BlockCursor : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _hash?.Dispose();
 
-    /// <summary>Where reading pauses next behind an offset: an end of a line that no newline need mark, or the end.</summary>
-    private long NextLineEnd(long behind)
+    /// <summary>The next offset after the given one at which reading pauses: the end of a line that may lack a newline, or the end.</summary>
+    private long NextLineEnd(long after)
     {
         while (_lineEnds < _source.LineEnds.Count)
         {
-            if (_source.LineEnds[_lineEnds++] is var lineEnd && lineEnd > behind && lineEnd < _to)
+            if (_source.LineEnds[_lineEnds++] is var lineEnd && lineEnd > after && lineEnd < _to)
             {
                 return lineEnd;
             }

@@ -55,7 +55,7 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
 
     public long? UnknownNameAt { get; private set; }
 
-    /// <summary>The line at which this worker stopped, since it held as many rejects as it may; else null. Behind the range's beginning, since those rejects
+    /// <summary>The line at which this worker stopped because it held the most rejects allowed; else null. After the range's beginning, since those rejects
     /// come before it.</summary>
     public long? FullAt { get; private set; }
 

@@ -4,8 +4,8 @@ using System.Runtime.CompilerServices;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>A fast hash of user ids: 8 bytes at a time, multiply and fold (the construction of wyhash), with secrets drawn at each start, so that nobody can
-/// prepare ids that collide.</summary>
+/// <summary>A fast hash of user ids: 8 bytes at a time, multiply and fold (the construction of wyhash). Each start draws new secrets, so no caller can prepare
+/// ids that collide.</summary>
 internal static class KeyHash
 {
     private static readonly ulong Secret1 = NextSecret();

@@ -20,7 +20,7 @@ internal sealed class RangeAggregate
     /// <summary>Valid events.</summary>
     public required long Events { get; init; }
 
-    /// <summary>Sum of the events, whoever their users are.</summary>
+    /// <summary>Sum of the events of all users.</summary>
     public Int128 Revenue => Sum;
 
     /// <summary>As <see cref="Revenue"/>.</summary>

@@ -4,7 +4,7 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>Aggregates ranges in bounded memory (rule M4), on several cores: each worker parses blocks of whole lines into a table of its own. A table that has
+/// <summary>Aggregates ranges in bounded memory (rule M4), on several cores: each worker parses blocks of whole lines into its own table. A table that has
 /// its share of <see cref="ProcessorOptions.MaxUsersInMemory"/> is sorted and written to disk as a run. Not thread-safe; reusable, and keeps its
 /// memory.</summary>
 internal sealed class RangeAggregator : IDisposable
@@ -16,7 +16,7 @@ internal sealed class RangeAggregator : IDisposable
     /// <param name="types">The event names that count.</param>
     /// <param name="options">Limits and block size.</param>
     /// <param name="workers">Threads to use, at least 1.</param>
-    /// <param name="keepsEvents">Whether the events behind the sums are kept, for the history.</param>
+    /// <param name="keepsEvents">Whether the events of each user are kept, for the history.</param>
     public RangeAggregator(EventTypes types, ProcessorOptions options, int workers, bool keepsEvents = false)
     {
         _options = options;
@@ -98,7 +98,7 @@ internal sealed class RangeAggregator : IDisposable
     }
 
     /// <summary>Aggregates [from, to), or less when <paramref name="limited"/> and a limit is reached. Adds to the users that are there: call
-    /// <see cref="Clear"/> before a range of its own, which a limited one always is unless <see cref="KeepsRejects"/> is false.</summary>
+    /// <see cref="Clear"/> before a separate range; a limited range is separate unless <see cref="KeepsRejects"/> is false.</summary>
     /// <param name="source">Where to read.</param>
     /// <param name="from">The beginning of a line.</param>
     /// <param name="to">The beginning of a line, or the source's end.</param>
@@ -121,7 +121,7 @@ internal sealed class RangeAggregator : IDisposable
             return range;
         }
 
-        // Blocks so full of rejects that a worker stopped within one. Others may have gone on behind it, and nothing can be taken out of a sum: once more, up
+        // Blocks so full of rejects that a worker stopped within one. Others may have continued after it, and a sum cannot be reduced: aggregate again, up
         // to there.
         Clear();
         return AggregateOnce(source, from, full, limited: false, hashed, cancellationToken);

@@ -8,8 +8,8 @@ namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>Writes sorted runs of users to a file without a name in the folder <c>spool</c>. A kill leaves nothing of it. Not thread-safe; the runs may be read
 /// from any number of threads.</summary>
-/// <remarks>A record is the id's length less one (1 byte), the number of bytes of the sum (1), the id, the sum (zigzag, little-endian), and where the events
-/// are kept the number of their bytes (4, little-endian). The events lie in the same order in a second file without a name.</remarks>
+/// <remarks>A record is the id's length less one (1 byte), the number of bytes of the sum (1), the id, and the sum (zigzag, little-endian). If events are kept,
+/// their number of bytes follows (4, little-endian). The events lie in the same order in a second file without a name.</remarks>
 /// <param name="directory">Made where it is missing; null for the folder of this program.</param>
 internal sealed class RunFile(string? directory = null) : IDisposable
 {
@@ -27,7 +27,7 @@ internal sealed class RunFile(string? directory = null) : IDisposable
     /// <summary>Bytes of all runs of this process that are never refused for want of space.</summary>
     private const long UncheckedBytes = 64L << 20;
 
-    /// <summary>Bytes between two marks: what a seek reads at most.</summary>
+    /// <summary>Bytes between two marks: the most that a seek reads.</summary>
     private const int MarkBytes = 64 << 10;
 
     private static long _heldByProcess;
@@ -211,7 +211,7 @@ internal sealed class RunFile(string? directory = null) : IDisposable
 /// <param name="Users">Number of records.</param>
 /// <param name="Marks">Places of some records in ascending order, the first one included.</param>
 /// <param name="Last">The last user.</param>
-/// <param name="Events">The events behind the sums; null where none are kept.</param>
+/// <param name="Events">The events of the users; null if none are kept.</param>
 internal sealed record SortedRun(
     SafeFileHandle File, long Start, long End, long Users, IReadOnlyList<RunMark> Marks, byte[] Last, RunEvents? Events = null)
 {

@@ -7,7 +7,7 @@ namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>Reads several sorted runs as one: in order of the users' bytes, and a user that several runs hold once, with its sums added up. Not
 /// thread-safe.</summary>
-/// <remarks>A binary heap over the runs' next users. It compares 8 bytes behind the beginning that all users share as one number, and whole ids only where
+/// <remarks>A binary heap over the runs' next users. It compares 8 bytes after the prefix that all users share as one number, and whole ids only where
 /// these are equal.</remarks>
 internal sealed class RunMerge : IDeltaReader
 {

@@ -7,13 +7,13 @@ namespace RevenueAspire.Processor.Aggregation;
 /// <summary>Reads one run in order. Not thread-safe.</summary>
 /// <param name="run">The run.</param>
 /// <param name="from">The place of a record.</param>
-/// <param name="bufferBytes">What is read at once, at least <see cref="RunFile.LongestRecord"/>.</param>
+/// <param name="bufferBytes">Bytes per read, at least <see cref="RunFile.LongestRecord"/>.</param>
 internal sealed class RunReader(SortedRun run, RunPlace from, int bufferBytes = RunReader.BufferBytes)
 {
     /// <summary>Read at once where memory does not matter.</summary>
     public const int BufferBytes = 64 << 10;
 
-    // The longest record may end at the end of what was read, and its sum is taken as 16 bytes.
+    // The longest record may end at the end of the buffer, and its sum is read as 16 bytes.
     private readonly byte[] _buffer = new byte[bufferBytes + sizeof(ulong) * 2];
     private readonly FileEventBytes? _events = run.Events is { } events ? new FileEventBytes(events) : null;
     private readonly int _trailer = run.Events is null ? 0 : RunFile.EventsLength;
@@ -93,7 +93,7 @@ internal sealed class RunReader(SortedRun run, RunPlace from, int bufferBytes = 
             var count = Read(_buffer.AsSpan(_filled, (int)Math.Min(bufferBytes - _filled, run.End - _next)));
             if (count == 0)
             {
-                throw new SpoolException("A file in the folder spool has become shorter than what was written to it.");
+                throw new SpoolException("A file in the folder spool is shorter than the data written to it.");
             }
 
             _filled += count;
@@ -137,7 +137,7 @@ internal sealed class FileEventBytes(RunEvents events) : EventBytes(events.Form)
             {
                 var free = (int)Math.Min(_buffer.Length - _filled, events.End - at - _filled);
                 var count = RandomAccess.Read(events.File, _buffer.AsSpan(_filled, free), at + _filled);
-                _filled += count > 0 ? count : throw new SpoolException("A file in the folder spool has become shorter than what was written to it.");
+                _filled += count > 0 ? count : throw new SpoolException("A file in the folder spool is shorter than the data written to it.");
             }
             catch (IOException exception) when (exception is not SpoolException)
             {

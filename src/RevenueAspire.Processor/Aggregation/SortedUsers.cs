@@ -47,7 +47,7 @@ internal sealed class SortedUsers(UserSums[] tables, ulong[] records, int length
     /// <summary>The events of a user in one table, as they are written to disk.</summary>
     public ReadOnlySpan<byte> EventsAt(int index) => tables[0].Events!.Of((uint)records[index]);
 
-    /// <summary>Whether the events behind the sums are there.</summary>
+    /// <summary>Whether the events of the users are kept.</summary>
     public bool HasEvents => tables.Length > 0 && tables[0].Events is not null;
 
     /// <summary>How the events are to be read.</summary>

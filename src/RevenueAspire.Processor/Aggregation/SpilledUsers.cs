@@ -15,7 +15,7 @@ internal sealed class SpilledUsers(IReadOnlyList<SortedRun> runs) : IRangeUsers
     /// <inheritdoc/>
     public IReadOnlyList<byte[]> Split(int parts)
     {
-        // Each mark stands for the same number of bytes of its run.
+        // Between two marks lies the same number of bytes of a run.
         var keys = runs.SelectMany(run => run.Marks.Select(mark => mark.UserId)).ToArray();
         Array.Sort(keys, static (left, right) => left.AsSpan().SequenceCompareTo(right));
         var ends = Enumerable.Range(1, parts - 1).Select(part => keys[(int)((long)part * keys.Length / parts)])

@@ -4,10 +4,10 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>The events behind the sums of one table, for the history. Not thread-safe.</summary>
+/// <summary>The events of the users of one table, for the history. Not thread-safe.</summary>
 /// <remarks>
-/// An event is appended with the place of its user's record, and once all events are there, <see cref="Arrange"/> puts those of each user together (a counting
-/// sort, which keeps their order). So collecting costs one write per event, and no object per user. An event is four numbers in the form of
+/// An event is appended with the place of its user's record. At the end, <see cref="Arrange"/> groups the events by user with a counting sort, which keeps
+/// their order. So collecting costs one write per event, and no object per user. An event is four numbers in the form of
 /// <see cref="HistoryCodec"/>: offset since the beginning of the range, type, value, and in a log the time.
 /// </remarks>
 internal sealed class UserEvents
@@ -108,7 +108,7 @@ internal sealed class UserEvents
 
         Arranged = new MemoryEventBytes(_arranged, Form);
 
-        // Each end moves from the user's first byte to behind its last one.
+        // Each end moves from the user's first byte to the end of its last event.
         var start = 0;
         foreach (ref var end in ends)
         {

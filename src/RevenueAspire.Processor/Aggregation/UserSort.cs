@@ -4,8 +4,8 @@ using System.Runtime.CompilerServices;
 namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>Sorts users by the bytes of their ids. Pure functions.</summary>
-/// <remarks>What all ids begin with is skipped; then 8 bytes at a time are compared as one big-endian number (radix sort from the lowest byte, which leaves out
-/// bytes that are the same everywhere), and only runs that are equal in them go on with the next 8. Ids hold no U+0000, so padding a short id with zeros keeps
+/// <remarks>The prefix that all ids share is skipped. Then 8 bytes at a time are compared as one big-endian number. A radix sort from the lowest byte skips
+/// bytes that are the same everywhere. Only runs of equal numbers continue with the next 8 bytes. Ids hold no U+0000, so padding a short id with zeros keeps
 /// the order.</remarks>
 internal static class UserSort
 {

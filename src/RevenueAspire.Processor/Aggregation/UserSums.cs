@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>Sums per user: a hash table with open addressing over the UTF-8 bytes of user ids. Not thread-safe; one a thread, merged afterwards.</summary>
+/// <summary>Sums per user: a hash table with open addressing over the UTF-8 bytes of user ids. Not thread-safe; one per thread, merged afterwards.</summary>
 /// <remarks>A slot is 8 bytes: 32 bits of the hash and the place of a record. A record lies in an arena, aligned to 8 bytes: the sum (8 bytes), the id's length
 /// less one (1), the id. A user therefore costs about 40 bytes, a look-up two cache misses, and nothing of it is an object for the garbage
 /// collector to visit. A sum that leaves 64 bits is carried on in 128 bits beside the table.</remarks>
@@ -34,13 +34,13 @@ internal sealed class UserSums
     /// <summary>The slots: 0 for an empty one, else the hash in the upper 32 bits and the record plus 1 in the lower ones.</summary>
     public ReadOnlySpan<ulong> Slots => _slots;
 
-    /// <summary>The events behind the sums; null where no history is kept.</summary>
+    /// <summary>The events of the users; null if no history is kept.</summary>
     public UserEvents? Events { get; init; }
 
     /// <summary>Half of each record's number is below this.</summary>
     public int RecordLimit => (int)((((long)Math.Max(_chunk, 0) << ChunkBits) + (_chunk < 0 ? 0 : _chunkUsed)) >> 4) + 1;
 
-    /// <summary>What counts against a limit of users: those with a 128-bit sum cost twice, and long ids more.</summary>
+    /// <summary>Weight against a limit of users: a user with a 128-bit sum counts twice, and long ids count more.</summary>
     public int Weight => Math.Max(Count + (_wide?.Count ?? 0), (int)((((long)_chunk << ChunkBits) + _chunkUsed) / LongRecordBytes));
 
     /// <summary>Adds to a user's sum.</summary>

@@ -3,7 +3,7 @@ using System.Runtime.ExceptionServices;
 namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>Runs a piece of work on several threads and waits for all of them.</summary>
-/// <remarks>Threads of its own: the pool's belong to who waits for Postgres, and starting the pool costs a short command milliseconds that a thread does
+/// <remarks>Separate threads: the pool's threads serve the waits for Postgres, and starting the pool costs a short command milliseconds that a thread does
 /// not.</remarks>
 internal static class WorkerThreads
 {

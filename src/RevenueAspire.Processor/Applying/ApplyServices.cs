@@ -5,7 +5,7 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>What applying a source needs. Thread-safe.</summary>
+/// <summary>The services that apply a source. Thread-safe.</summary>
 internal sealed class ApplyServices(
     NpgsqlDataSource database, DatabaseRetry retry, EventTypes types, ProcessorOptions options, ProcessorMetrics metrics, ILogger<ApplyServices> logger)
 {

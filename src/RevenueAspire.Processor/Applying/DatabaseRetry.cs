@@ -8,8 +8,8 @@ using RevenueAspire.Postgres;
 namespace RevenueAspire.Processor.Applying;
 
 /// <summary>Repeats calls to the ledger while their errors are transient (rule M12), with capped exponential back-off. Thread-safe.</summary>
-/// <remarks>Every call of the ledger is a short transaction that is safe to repeat; what an attempt in doubt has done shows in the state that the next one
-/// reads (rule M6).</remarks>
+/// <remarks>Every call of the ledger is a short transaction that is safe to repeat. The next attempt reads the state, which shows the effect of an attempt in
+/// doubt (rule M6).</remarks>
 internal sealed partial class DatabaseRetry
 {
     private static readonly ResiliencePropertyKey<long> Started = new("started");
@@ -20,7 +20,7 @@ internal sealed partial class DatabaseRetry
     private readonly NpgsqlDataSource? _database;
     private readonly Lazy<ResiliencePipeline> _pipeline;
 
-    /// <param name="limit">How long a call is repeated, or null for ever.</param>
+    /// <param name="limit">How long a call is repeated; null: indefinitely.</param>
     /// <param name="time">Clock.</param>
     /// <param name="logger">Hears of each failed attempt.</param>
     /// <param name="database">Where the calls run: an attempt after a read-only or lost session gets a new one.</param>
@@ -105,7 +105,7 @@ internal sealed partial class DatabaseRetry
                 && (_limit is null || (arguments.Context.Properties.TryGetValue(Started, out var started) && _time.GetElapsedTime(started) < _limit))),
             OnRetry = arguments =>
             {
-                // The first attempts are the daily bread of concurrent processors; what lasts is worth a line.
+                // The first retries are normal with concurrent processors. Log an error that lasts.
                 var level = arguments.AttemptNumber < 4 ? LogLevel.Debug : LogLevel.Warning;
                 if (_database is not null)
                 {

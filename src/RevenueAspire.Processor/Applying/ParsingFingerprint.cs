@@ -6,8 +6,8 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Names what turns bytes into sums: the event types, the parser's version, and for files the longest line. Two processors with the same fingerprint
-/// aggregate a range alike (rule M4).</summary>
+/// <summary>Identifies the rules that turn bytes into sums: the event types, the parser's version, and for files the longest line. Two processors with the same
+/// fingerprint aggregate a range alike (rule M4).</summary>
 internal static class ParsingFingerprint
 {
     /// <summary>32 bytes.</summary>

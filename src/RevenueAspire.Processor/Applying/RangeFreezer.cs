@@ -5,7 +5,7 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Aggregates a held range and freezes it, or checks it against what another has frozen (rule M4). Thread-safe.</summary>
+/// <summary>Aggregates a held range and freezes it, or checks it against the values that another processor froze (rule M4). Thread-safe.</summary>
 internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retry, ProcessorOptions options, ProcessorMetrics metrics, SourceReports reports)
 {
     /// <summary>Aggregates a range.</summary>
@@ -14,7 +14,7 @@ internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retr
     /// <param name="fingerprint">How this processor aggregates.</param>
     /// <param name="aggregator">Free for use; the result lives in its memory.</param>
     /// <param name="lease">The range's lease.</param>
-    /// <returns>What to merge, or null when the range now is somebody else's affair.</returns>
+    /// <returns>The work to merge, or null if another processor has the range now.</returns>
     /// <exception cref="SourceStoppedException">Rule M4 or M9: the frozen range cannot be reproduced, or a record's event name is unknown.</exception>
     public async Task<RangeWork?> AggregateAsync(EventRange range, ISourceReader reader, ReadOnlyMemory<byte> fingerprint, RangeAggregator aggregator,
         RangeLease lease)
@@ -42,7 +42,7 @@ internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retr
                 throw UnknownName(reader, unknown);
             }
 
-            // Everything before the unknown event counts; the rest becomes a range of its own, which stops the source.
+            // Everything before the unknown event counts; the rest becomes a separate range, which stops the source.
             aggregator.Clear();
             (aggregate, hash) = Aggregate(aggregator, reader, range.From, unknown, limited: true, lease.Work);
         }
@@ -64,7 +64,7 @@ internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retr
     /// <summary>Rule M9, as an error for people.</summary>
     public static SourceStoppedException UnknownName(ISourceReader reader, long offset) => new(
         $"{reader.Name}: the record at offset {offset} has an event name that this processor does not know, though the API accepted it. "
-        + "Give the processor the EventTypes settings of the API and start it again; until then nothing behind it is applied.");
+        + "Give the processor the EventTypes settings of the API and start it again; until then no later events are applied.");
 
     private static RangeAggregate Reproduce(
         EventRange range, FrozenRange frozen, ISourceReader reader, ReadOnlyMemory<byte> fingerprint, RangeAggregator aggregator,
@@ -104,7 +104,8 @@ internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retr
             return frozen;
         }
 
-        // Another was faster, or our own answer was lost on the way: if what is frozen is this very aggregate and the range is still ours, it is as good.
+        // Another processor was faster, or the answer to this call was lost. If the frozen values are those of this
+        // aggregate and this processor still holds the range, continue.
         var found = await retry.RunAsync(token => RangeClaims.FindAsync(database, range.Id, token), lease.Work).ConfigureAwait(false);
         return found?.Frozen is { } theirs
             && theirs.End == mine.End && theirs.BytesHash.Span.SequenceEqual(mine.BytesHash.Span) && theirs.TypesHash.Span.SequenceEqual(mine.TypesHash.Span)

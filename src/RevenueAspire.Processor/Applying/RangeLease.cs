@@ -29,7 +29,7 @@ internal sealed class RangeLease : IAsyncDisposable
     /// <summary>Cancelled when the lease is lost, or with the caller's token.</summary>
     public CancellationToken Work => _work.Token;
 
-    /// <summary>Somebody else has the range now.</summary>
+    /// <summary>Another processor has the range now.</summary>
     public bool IsLost { get; private set; }
 
     /// <summary>Set when nothing is left to give back.</summary>

@@ -6,7 +6,7 @@ namespace RevenueAspire.Processor.Applying;
 /// <summary>Merges the parts and the rejects of a frozen range, a connection each (rules M5, M6, M8). Thread-safe.</summary>
 internal sealed class RangeMerger(NpgsqlDataSource database, DatabaseRetry retry, ProcessorOptions options)
 {
-    /// <summary>Merges what is not merged yet. Returns when everything is, whoever did it.</summary>
+    /// <summary>Merges the unmerged rest. Returns when all is merged, by this processor or another.</summary>
     /// <exception cref="OperationCanceledException">Cancelled, or the lease was lost.</exception>
     public async Task MergeAsync(
         EventRange range, ISortedDeltas users, IReadOnlyList<RejectedLine> rejects, HistoryWriter? history, RangeLease lease)
@@ -51,7 +51,7 @@ internal sealed class RangeMerger(NpgsqlDataSource database, DatabaseRetry retry
             lease,
             cancellationToken);
 
-    /// <summary>Merges from the watermark as it was read; after an error, or when the watermark was moved by somebody else, from the one that the database has
+    /// <summary>Merges from the watermark as it was read; after an error, or when another processor moved the watermark, from the one that the database has
     /// now (M6).</summary>
     private async Task UntilMergedAsync(
         EventRange range, Func<FrozenRange, CancellationToken, Task<bool>> merge, RangeLease lease, CancellationToken cancellationToken)

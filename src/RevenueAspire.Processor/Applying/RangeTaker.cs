@@ -6,7 +6,7 @@ namespace RevenueAspire.Processor.Applying;
 /// <summary>Gets a processor its next range of a source, by a take-over or a claim (rule M3). Thread-safe.</summary>
 internal sealed class RangeTaker(ApplyServices services, ISourceReader reader, Guid sourceId, long through, Guid owner)
 {
-    /// <summary>Takes over what others left, else claims the next piece of the source.</summary>
+    /// <summary>Takes over an unfinished range, else claims the next piece of the source.</summary>
     public async Task<EventRange?> TakeAsync(CancellationToken cancellationToken)
     {
         while (true)
@@ -18,7 +18,7 @@ internal sealed class RangeTaker(ApplyServices services, ISourceReader reader, G
                 SourceCheck.Verify(reader, source);
             }
 
-            // What lies behind the end is a later state of the file, which this process has not opened.
+            // Bytes after the end are a later state of the file, which this process has not opened.
             var readable = reader.ReadEnd();
             if (source.ClaimedThrough > source.AppliedThrough
                 && await services.Retry.RunAsync(
@@ -52,7 +52,7 @@ internal sealed class RangeTaker(ApplyServices services, ISourceReader reader, G
         }
     }
 
-    /// <summary>Bytes to claim of what is left: all of it, or half where the other half is worth the help of another processor. The users of each range are
+    /// <summary>Bytes to claim of the rest: all of it, or half if the other half is worth the help of another processor. The users of each range are
     /// merged once, so few large ranges cost less than many.</summary>
     private long Share(long left) => left < 2 * services.Options.RangeBytes ? left : Math.Max(services.Options.RangeBytes, left / 2);
 

@@ -2,7 +2,7 @@ using RevenueAspire.Processor.Aggregation;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>What a run does, for progress and the closing table. Written by the run, read by anyone.</summary>
+/// <summary>Counters of a run, for progress and the final table. Written by the run, read by any thread.</summary>
 internal sealed class RunCounters
 {
     private long _appliedThrough;
@@ -11,7 +11,7 @@ internal sealed class RunCounters
     private volatile bool _isCounted = true;
     private Func<long>? _inFlight;
 
-    /// <summary>Offset through which the source is applied, by anyone.</summary>
+    /// <summary>Offset through which the source is applied, by any processor.</summary>
     public long AppliedThrough
     {
         get => Volatile.Read(ref _appliedThrough);

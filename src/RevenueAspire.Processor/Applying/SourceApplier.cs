@@ -6,10 +6,10 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Brings a source into the ledger through an offset, together with whoever else works on it (rules M3 to M8). One use.</summary>
-/// <remarks>Two lanes: while one merges a range into Postgres, the other aggregates the next, so that at most two aggregates are in memory. The second one
-/// begins with the first range that leaves something behind it: until then it would only cost a connection, and whoever waits for others from beginning to end
-/// costs one. A lane that finds nothing to do waits for the others' ranges, closes what they finished, and takes over what they left.</remarks>
+/// <summary>Brings a source into the ledger through an offset, together with other processors (rules M3 to M8). One use.</summary>
+/// <remarks>Two lanes: while one merges a range into Postgres, the other aggregates the next, so that at most two aggregates are in memory. The second
+/// lane begins when the first range leaves more work: earlier it would only cost a connection. An idle lane waits for the ranges of other processors, closes
+/// finished ones, and takes over abandoned ones.</remarks>
 internal sealed class SourceApplier : IDisposable
 {
     private const int Lanes = 2;
@@ -33,7 +33,7 @@ internal sealed class SourceApplier : IDisposable
     /// <param name="reader">The source's bytes.</param>
     /// <param name="sourceId">The source.</param>
     /// <param name="through">The beginning of a line, or the source's end.</param>
-    /// <param name="counters">Told what is done.</param>
+    /// <param name="counters">Receives the progress.</param>
     public SourceApplier(ApplyServices services, ISourceReader reader, Guid sourceId, long through, RunCounters counters)
     {
         (_services, _reader, _sourceId, _through, _counters) = (services, reader, sourceId, through, counters);
@@ -43,7 +43,7 @@ internal sealed class SourceApplier : IDisposable
         counters.ObserveAggregation(() => before + _aggregators.Sum(aggregator => aggregator?.BytesAggregated ?? 0));
     }
 
-    /// <summary>Completes once the source is applied through the offset, by a synchronous commit (rule M7), whoever applied it.</summary>
+    /// <summary>Completes once the source is applied through the offset, by a synchronous commit (rule M7) of any processor.</summary>
     /// <returns>The source as it is then.</returns>
     /// <exception cref="SourceStoppedException">The source cannot go on.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; ranges that were held are given back.</exception>
@@ -98,7 +98,7 @@ internal sealed class SourceApplier : IDisposable
         }
         catch (SourceStoppedException)
         {
-            // What comes before the place that stops the source still counts: the other lane finishes the range that it has.
+            // The bytes up to the place that stops the source still count: the other lane finishes its range.
             _stopped = true;
             throw;
         }
@@ -175,7 +175,7 @@ internal sealed class SourceApplier : IDisposable
 
             if (work is not null)
             {
-                // What follows it can be had: the next range of the source, or the rest of a range that ended early.
+                // More work is free now: the next range of the source, or the rest of a range that ended early.
                 if (work.Range.To < _through)
                 {
                     _hasWorkForTwo.TrySetResult(true);
@@ -234,14 +234,14 @@ internal sealed class SourceApplier : IDisposable
             cancellationToken).ConfigureAwait(false);
         _counters.AppliedThrough = applied;
 
-        // A waiting lane comes here too: a signal without progress would wake it again at once, for ever.
+        // A waiting lane comes here too: a signal without progress would wake it again at once, indefinitely.
         if (applied != Interlocked.Exchange(ref _closedThrough, applied))
         {
             _progress.Signal();
         }
     }
 
-    /// <summary>Of what this processor has read, where it has; other processors may have applied more.</summary>
+    /// <summary>From the bytes that this processor has read, if it has; other processors may have applied more.</summary>
     private ReadOnlyMemory<byte> TailHash(long through) => SourceScan.TailHash(through <= _reader.ReadEnd() ? _reader : _reader.Whole, through);
 
     private async Task<SourceStatus> ReadStatusAsync(CancellationToken cancellationToken) =>

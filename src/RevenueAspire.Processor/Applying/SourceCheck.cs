@@ -3,17 +3,17 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Rule M11: what lies before a source's applied offset must be what was applied.</summary>
+/// <summary>Rule M11: the bytes up to a source's applied offset must be those that were applied.</summary>
 internal static class SourceCheck
 {
-    /// <summary>Compares the source's bytes with what the ledger remembers of them.</summary>
+    /// <summary>Compares the source's bytes with the ledger's record of them.</summary>
     /// <exception cref="SourceStoppedException">They are not the same: a restored, cloned, cut or replaced source.</exception>
     public static void Verify(ISourceReader reader, LedgerSource source)
     {
         if (source.AppliedThrough < reader.FirstOffset)
         {
             throw new SourceStoppedException(
-                $"{reader.Name}: kept from offset {reader.FirstOffset} on, but applied only through {source.AppliedThrough}: what lies between is missing. "
+                $"{reader.Name}: kept from offset {reader.FirstOffset} on, but applied only through {source.AppliedThrough}: the bytes between are missing. "
                     + "Put the removed segments back.");
         }
 

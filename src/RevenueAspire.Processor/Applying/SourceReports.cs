@@ -5,7 +5,7 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Says what became of a range, and aloud what a range of a log lacks, at the moment at which it is passed over for good. Thread-safe.</summary>
+/// <summary>Logs the result of a range. Logs unreadable bytes of a log when the processor skips them for good. Thread-safe.</summary>
 internal sealed partial class SourceReports(ILogger logger)
 {
     /// <summary>One line a stretch that cannot be read, and one for the records that are no events.</summary>
@@ -29,7 +29,7 @@ internal sealed partial class SourceReports(ILogger logger)
         }
     }
 
-    /// <summary>One line a range: a service that catches up says how far it is.</summary>
+    /// <summary>Logs one line per range, so that a service that catches up shows its progress.</summary>
     public void ReportMerged(ISourceReader reader, RangeWork work, TimeSpan duration)
     {
         if (work.Range.Frozen is { } frozen)

@@ -6,7 +6,7 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Processor.CommandLine;
 
-/// <summary>The database at the beginning of a command: what a person must mend is said at once, instead of being tried again for a minute.</summary>
+/// <summary>The database at the beginning of a command: an error that a person must fix is reported at once, instead of after a minute of retries.</summary>
 internal static class CommandDatabase
 {
     /// <summary>Connects, applies the schema, and writes to standard error which of several ledgers is in use.</summary>

@@ -7,7 +7,7 @@ using RevenueAspire.Processor.Applying;
 
 namespace RevenueAspire.Processor.CommandLine;
 
-/// <summary>What a command works with, made when it is asked for. Not thread-safe before it is made.</summary>
+/// <summary>The services of a command, created on first use. Not thread-safe during that use.</summary>
 internal sealed class CommandServices(
     ProcessorOptions options, HistoryOptions history, EventTypes types, Func<NpgsqlDataSource> buildDatabase) : IAsyncDisposable
 {

@@ -11,7 +11,7 @@ using RevenueAspire.Processor.Verifying;
 
 namespace RevenueAspire.Processor.CommandLine;
 
-/// <summary>What <c>--json</c> prints: one object on standard output. The fields stand in the project's README; new ones may come, none goes.</summary>
+/// <summary>The output of <c>--json</c>: one object on standard output. The project's README lists the fields. Fields may be added, none is removed.</summary>
 internal static class JsonResults
 {
     private static readonly JsonResultsContext Json = new(new JsonSerializerOptions(JsonSerializerDefaults.Web)
@@ -22,7 +22,7 @@ internal static class JsonResults
 
     /// <summary>Runs a command whose <c>--json</c> prints an object also when an exception ends it.</summary>
     /// <param name="json">Whether it prints one at all.</param>
-    /// <param name="write">Writes the result of a command that was not done, with the lines that say why.</param>
+    /// <param name="write">Writes the result of a command that was not done, with the lines that give the reasons.</param>
     /// <param name="command">The command.</param>
     public static async Task<int> RunAsync(bool json, Action<IReadOnlyList<string>> write, Func<Task<int>> command)
     {
@@ -54,7 +54,7 @@ internal static class JsonResults
 
     /// <summary>Writes the result of <c>verify</c>.</summary>
     /// <param name="exitCode">The program's.</param>
-    /// <param name="result">What was found.</param>
+    /// <param name="result">The result.</param>
     /// <param name="differences">Those that are listed; <see cref="VerifyResult.Differences"/> counts all.</param>
     public static void WriteVerify(int exitCode, VerifyResult result, IReadOnlyList<LedgerDifference> differences) => Write(
         new VerifyJson(

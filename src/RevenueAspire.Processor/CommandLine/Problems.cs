@@ -2,7 +2,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Processor.CommandLine;
 
-/// <summary>What could not be done: told on standard error at once, and kept for the result. For one thread.</summary>
+/// <summary>The errors of a command: written to standard error at once, and kept for the result. For one thread.</summary>
 internal sealed class Problems
 {
     private readonly List<string> _lines = [];
@@ -13,7 +13,7 @@ internal sealed class Problems
     /// <summary>Whether there is one.</summary>
     public bool Any => _lines.Count > 0;
 
-    /// <summary>Tells one.</summary>
+    /// <summary>Reports an error.</summary>
     public void Report(string line)
     {
         _lines.Add(line);

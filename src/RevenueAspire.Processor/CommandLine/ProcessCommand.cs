@@ -17,7 +17,7 @@ internal static class ProcessCommand
     public static Task<int> RunAsync(string[] paths, bool again, bool json, CancellationToken cancellationToken) =>
         JsonResults.RunAsync(json, JsonResults.WriteNotBegun, () => CountAsync(paths, again, json, cancellationToken));
 
-    /// <summary>As <see cref="RunAsync"/>, without a database and without what it takes to have one.</summary>
+    /// <summary>As <see cref="RunAsync"/>, without a database and its services.</summary>
     public static Task<int> DryRunAsync(string[] paths, bool json, CancellationToken cancellationToken) =>
         JsonResults.RunAsync(json, JsonResults.WriteNotBegun, () => ReadAsync(paths, json, cancellationToken));
 
@@ -106,7 +106,7 @@ internal static class ProcessCommand
             }
             catch (Exception exception) when (DatabaseErrors.IsTransient(exception))
             {
-                // It was tried again for as long as the settings say. What is done stays done, and is told below.
+                // It was retried for as long as the settings allow. Completed work stays, and is reported below.
                 problems.Report(DatabaseAway(exception, progress, inputs.Paths.Count - index - 1));
                 break;
             }
@@ -161,13 +161,13 @@ internal static class ProcessCommand
             _ => throw new InvalidOperationException("A source is a file or a log."),
         }).ConfigureAwait(false);
 
-        // Exit code 0 says that the sums survive the loss of a machine, where the database has synchronous standbys (rules M7 and R1).
+        // Exit code 0 promises that the sums survive the loss of a machine, where the database has synchronous standbys (rules M7 and R1).
         progress.Phase = "waiting for the database's standbys";
         await services.Retry.RunAsync(token => ReplicationBarrier.PassAsync(services.Database, token), cancellationToken).ConfigureAwait(false);
         return outcome;
     }
 
-    /// <summary>Errors of one path, or of its source, permanent ones of the database among them (rule M12); a database that is away ends the command.</summary>
+    /// <summary>Errors of one path, or of its source, permanent ones of the database among them (rule M12); an unavailable database ends the command.</summary>
     public static bool IsOfThisPath(Exception exception) =>
         exception is UserErrorException or LedgerException or EventLog.EventLogException or IOException or UnauthorizedAccessException or DbException
         && !DatabaseErrors.IsTransient(exception);

@@ -57,11 +57,11 @@ internal sealed class ProcessInput : IAsyncDisposable
         }
 
         return again
-            ? throw new UserErrorException($"{path}: belongs to a log, which counts once and goes on by itself; --again is for files")
+            ? throw new UserErrorException($"{path}: belongs to a log, which counts once and continues automatically; --again is for files")
             : new ProcessInput(path, LogSourceReader.Open(directory));
     }
 
-    /// <summary>Copies what cannot be read in place: to the end of standard input, or of what a compressed file holds.</summary>
+    /// <summary>Copies input that cannot be read in place: standard input or the content of a compressed file, to its end.</summary>
     /// <exception cref="UserErrorException">Cut-off or damaged gzip or zstd, or no space.</exception>
     public async Task SpoolAsync(int maxLineBytes, CancellationToken cancellationToken)
     {

@@ -1,7 +1,7 @@
 namespace RevenueAspire.Processor.CommandLine;
 
-/// <summary>The paths of a command line. Each is opened once at the beginning, so that what a person must mend there is said before anything is counted, and
-/// without a database.</summary>
+/// <summary>The paths of a command line. Each is opened once at the beginning, so that errors that a person must fix are reported before anything is counted,
+/// and without a database.</summary>
 internal sealed class ProcessInputs : IAsyncDisposable
 {
     private readonly List<string> _paths = [];
@@ -38,7 +38,7 @@ internal sealed class ProcessInputs : IAsyncDisposable
     /// <summary>Those that could be opened.</summary>
     public IReadOnlyList<string> Paths => _paths;
 
-    /// <summary>Those that could not be opened, and what fails later.</summary>
+    /// <summary>Paths that could not be opened, and later failures.</summary>
     public Problems Problems { get; } = new();
 
     /// <summary>Longest line of a file.</summary>
@@ -50,8 +50,8 @@ internal sealed class ProcessInputs : IAsyncDisposable
     /// <summary>The first one; kept open.</summary>
     public ProcessInput First => _first!;
 
-    /// <summary>Opens one of <see cref="Paths"/> to be read: the first one as it is open, the others anew. The caller disposes of it.</summary>
-    /// <remarks>What <see cref="ProcessInput.NeedsSpool"/> is to be copied then.</remarks>
+    /// <summary>Opens one of <see cref="Paths"/> to be read: the first one is still open, the others are opened again. The caller disposes it.</summary>
+    /// <remarks>The caller then copies an input that <see cref="ProcessInput.NeedsSpool"/>.</remarks>
     public ProcessInput Open(int index) => index == 0 ? First : ProcessInput.Open(_paths[index], _again, _maxLineBytes);
 
     /// <inheritdoc/>

@@ -11,7 +11,7 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.CommandLine;
 
-/// <summary>The command line: what there is to say, and which exit code says it.</summary>
+/// <summary>The command line, and its exit codes.</summary>
 internal static class ProcessorCommandLine
 {
     private const string Program = "RevenueAspire.Processor";
@@ -51,7 +51,7 @@ internal static class ProcessorCommandLine
         var verify = BuildVerify(arguments);
         var history = HistoryCommand.Build(arguments);
         var root = new RootCommand(
-            "Keeps the table users_revenue equal to what logs and files of events say. Without a command: a service "
+            "Keeps the table users_revenue equal to the events in logs and files. Without a command: a service "
             + "that follows the logs of EventLog:Directory.")
         {
             process, verify, history, LedgerCommand.Build(), CompletionCommand.Build(Program),
@@ -85,7 +85,7 @@ internal static class ProcessorCommandLine
                 + "Or the folder of a log.",
         };
         var again =
-            new Option<bool>("--again") { Description = "Count files once more that are counted already (what was left unfinished is completed first)." };
+            new Option<bool>("--again") { Description = "Count files once more that are counted already (an unfinished count is completed first)." };
         var json = ProgramCommandLine.JsonOption();
         var dryRun = new Option<bool>("--dry-run") { Description = "Read, validate and aggregate only; needs no database and changes nothing." };
         var command = new Command("process",
@@ -124,8 +124,8 @@ internal static class ProcessorCommandLine
                 + "are looked at without it.",
         };
         var command = new Command("verify",
-            "Compute all balances again from the logs and files that were counted, and print each user that differs. What cannot be "
-            + "read is reported, and the rest is checked.")
+            "Compute all balances again from the logs and files that were counted, and print each user that differs. Unreadable "
+            + "sources are reported, and the rest is checked.")
         {
             places, json,
         };
@@ -138,7 +138,7 @@ internal static class ProcessorCommandLine
     public static string? Describe(Exception exception) => exception switch
     {
         UserErrorException or EventLogException or LedgerException => exception.Message,
-        OperationCanceledException => "Stopped. What was counted stays counted: run the same again to go on.",
+        OperationCanceledException => "Stopped. Counted events stay counted: run the same command again to continue.",
         _ when DatabaseErrors.IsTransient(exception) || exception is System.Data.Common.DbException => DatabaseErrors.Describe(exception),
         _ => null,
     };

@@ -125,7 +125,7 @@ internal static class VerifyCommand
         };
     }
 
-    /// <summary>Checks, and once more from the beginning, in a new snapshot, when the database went away meanwhile and is back within
+    /// <summary>Checks, and once more from the beginning, in a new snapshot, when the database became unavailable meanwhile and is back within
     /// Processor:RetrySeconds.</summary>
     private static async Task<VerifyResult> RunAsync(CommandServices services, LedgerVerifier verifier, string[] places, List<LedgerDifference> listed,
         Action<LedgerDifference>? print, CancellationToken cancellationToken)

@@ -20,8 +20,8 @@ internal static class MergeActivity
 
     private static readonly ActivitySource Activities = new(SourceName);
 
-    /// <summary>Starts an activity that becomes the current one; null where nobody listens, and then the range is not looked at.</summary>
-    /// <param name="name">What is done with the range.</param>
+    /// <summary>Starts an activity and makes it the current one. Null without a listener; the range is then not read.</summary>
+    /// <param name="name">The step that is applied to the range.</param>
     /// <param name="source">Where the range is read; only a log knows requests.</param>
     /// <param name="from">First byte of the range.</param>
     /// <param name="to">Exclusive end.</param>

@@ -6,13 +6,13 @@ using RevenueAspire.Processor.Reading;
 namespace RevenueAspire.Processor.Diagnostics;
 
 /// <summary>Finds the sampled requests that brought the records of a log's range: the API leaves their <c>traceparent</c> in the last record of each.</summary>
-/// <remarks>Apart from the aggregation, and in a bounded piece of the range only: aggregation costs the same whether anybody traces or not.</remarks>
+/// <remarks>Apart from the aggregation, and in a bounded piece of the range only: tracing does not change the cost of aggregation.</remarks>
 internal static class SampledRequests
 {
     /// <summary>Links of one merge: enough to find the way, few enough for every collector.</summary>
     public const int Most = 32;
 
-    /// <summary>What is looked at of a range, its end.</summary>
+    /// <summary>Bytes at the end of a range that are searched.</summary>
     internal const int WindowBytes = 1 << 17;
 
     // {"version":2}-{trace:32}-{span:16}-{flags:2}, W3C Trace Context.
@@ -53,5 +53,5 @@ internal static class SampledRequests
     }
 
     /// <summary>The server's fields end a record; a field of this name within an object that a client sent does not.</summary>
-    private static bool IsServers(ReadOnlySpan<byte> behind) => behind.StartsWith("\"}\n"u8) || behind.StartsWith("\",\"batch\":"u8);
+    private static bool IsServers(ReadOnlySpan<byte> rest) => rest.StartsWith("\"}\n"u8) || rest.StartsWith("\",\"batch\":"u8);
 }

@@ -8,7 +8,7 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Following;
 
-/// <summary>The logs in the ledger's database (<c>EventLog:Engine=Postgres</c>): one a process of the API.</summary>
+/// <summary>The logs in the ledger's database (<c>EventLog:Engine=Postgres</c>): one per process of the API.</summary>
 /// <remarks>Of those whose process has ended most are in the ledger to their last byte: they are not followed.</remarks>
 internal sealed class DatabaseLogs(
     NpgsqlDataSource database, SessionDatabase session, ApplyServices services, TimeProvider time, ILogger logger, Action<string, string> unreadable)

@@ -5,7 +5,7 @@ namespace RevenueAspire.Processor.Following;
 
 /// <summary>A folder, which may be a log itself, and its direct subfolders.</summary>
 /// <param name="root">Full path.</param>
-/// <param name="unreadable">Told a folder that cannot be opened as a log yet, and why.</param>
+/// <param name="unreadable">Receives a folder that cannot be opened as a log yet, and the reason.</param>
 internal sealed class FolderLogs(string root, Action<string, string> unreadable) : ILogDirectory
 {
     /// <inheritdoc/>
@@ -67,7 +67,7 @@ internal sealed class FolderLogs(string root, Action<string, string> unreadable)
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // Removed or made unreadable between two looks: the next look tells.
+            // Removed or made unreadable between two scans: the next scan decides.
             return [];
         }
     }

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace RevenueAspire.Processor.Following;
 
-/// <summary>What the service and its followers log.</summary>
+/// <summary>Log messages of the service and its followers.</summary>
 internal static partial class FollowerMessages
 {
     [LoggerMessage(EventIds.Following, LogLevel.Information, "Following the logs in {Directory}.")]
@@ -36,7 +36,7 @@ internal static partial class FollowerMessages
     [LoggerMessage(EventIds.CatchingUp, LogLevel.Information, "{Directory}: catching up from offset {From} to {Through}.")]
     public static partial void LogCatchesUp(this ILogger logger, string directory, long from, long through);
 
-    [LoggerMessage(EventIds.SourceStopped, LogLevel.Critical, "{Directory}: STOPPED, nothing behind this is applied: {Reason}")]
+    [LoggerMessage(EventIds.SourceStopped, LogLevel.Critical, "{Directory}: STOPPED; no later events are applied: {Reason}")]
     public static partial void LogStopped(this ILogger logger, string directory, string reason);
 
     [LoggerMessage(EventIds.FollowerFailed, LogLevel.Critical,
@@ -55,7 +55,7 @@ internal static partial class FollowerMessages
     public static partial void LogSpoolRefused(this ILogger logger, string directory, string problem);
 
     [LoggerMessage(EventIds.PositionLost, LogLevel.Warning,
-        "{Directory}: the database has lost what it had applied of this log, after a failover or a restore; it is applied again from the log.")]
+        "{Directory}: the database has lost its applied part of this log, after a failover or a restore; it is applied again from the log.")]
     public static partial void LogForgotten(this ILogger logger, string directory);
 
     [LoggerMessage(EventIds.HistoryDropped, LogLevel.Information, "History: removed {Partitions} partitions that are older than History:Retain.")]

@@ -15,7 +15,7 @@ using RevenueAspire.Processor.Reading;
 namespace RevenueAspire.Processor.Following;
 
 /// <summary>Follows the logs in <c>EventLog:Directory</c> and its direct subfolders, or in the database; finds new ones while it runs.</summary>
-/// <remarks>A source that stops (rules M9, M11, M12) stays stopped until the program is started again or another log stands in its place; the others go
+/// <remarks>A source that stops (rules M9, M11, M12) stays stopped until the program is started again or another log takes its place; the others go
 /// on.</remarks>
 internal sealed class FollowerService(
     NpgsqlDataSource database, SessionDatabase session, ApplyServices services, IConfiguration configuration, TimeProvider time,
@@ -29,7 +29,7 @@ internal sealed class FollowerService(
 
     private sealed record Followed(Guid LogId, Task Task, CancellationTokenSource Stop);
 
-    /// <summary>Why the service ended though nobody asked it to, else null. Set before the host stops.</summary>
+    /// <summary>Why the service ended without a request to stop, else null. Set before the host stops.</summary>
     public Exception? Refusal { get; private set; }
 
     /// <inheritdoc/>
@@ -51,7 +51,7 @@ internal sealed class FollowerService(
         }
         catch (Exception exception) when (exception is LedgerException or EventLogException or DbException or UserErrorException)
         {
-            // A database that cannot hold the ledger: no log could go on, so the program ends with one line that says why.
+            // A database that cannot hold the ledger: no log can continue, so the program ends with one line that gives the reason.
             Refusal = exception;
             lifetime.StopApplication();
             return;
@@ -129,7 +129,7 @@ internal sealed class FollowerService(
         }
     }
 
-    /// <summary>Reports what makes the ledger wrong, once each time that it appears, also while nothing is to be applied. What would be applied meanwhile is
+    /// <summary>Reports a fault of the ledger each time that it appears, also without events to apply. An apply in the meantime is
     /// refused by the statement that merges.</summary>
     private async Task WatchLedgerAsync(CancellationToken cancellationToken)
     {
@@ -201,7 +201,7 @@ internal sealed class FollowerService(
         {
             if (logs.IsStillThere(other, log.LogId))
             {
-                // Only one of them is what the API writes; together they would be counted as one log with two histories.
+                // The API writes only one of them; together they would be counted as one log with two histories.
                 if (_refused.Add((directory, log.LogId)))
                 {
                     logger.LogTwin(directory, other);

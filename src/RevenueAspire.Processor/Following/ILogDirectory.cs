@@ -10,16 +10,16 @@ internal interface ILogDirectory
 
     /// <summary>The logs that can be opened now and have something to follow, the longest first: of two copies of one log that are found together, that is the
     /// one that lives.</summary>
-    /// <param name="isFollowed">Whether a log of this name is followed already; what cannot be opened is then its follower's affair.</param>
+    /// <param name="isFollowed">Whether a log of this name is followed already; its follower then handles errors of opening.</param>
     /// <param name="cancellationToken">Stops.</param>
     Task<List<LogSourceReader>> OpenAsync(Func<string, bool> isFollowed, CancellationToken cancellationToken);
 
-    /// <summary>Whether the log is still what stands under this name.</summary>
+    /// <summary>Whether this name still leads to the same log.</summary>
     bool IsStillThere(string name, Guid logId);
 
     /// <summary>Whether nothing comes to this log any more, and the ledger has all of it, as of the last <see cref="OpenAsync"/>.</summary>
     bool IsFinished(Guid logId);
 
-    /// <summary>What has to run while logs are followed.</summary>
+    /// <summary>Runs while logs are followed.</summary>
     Task RunAsync(CancellationToken cancellationToken);
 }

@@ -3,7 +3,7 @@ using RevenueAspire.Processor.Aggregation;
 
 namespace RevenueAspire.Processor.Following;
 
-/// <summary>Says what was applied of a log's live traffic, a line at most every ten seconds and none while nothing comes. Not thread-safe.</summary>
+/// <summary>Logs the applied live traffic of a log: at most one line per ten seconds, and none without traffic. Not thread-safe.</summary>
 internal sealed partial class LiveReport(string source, TimeProvider time, ILogger logger)
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
@@ -20,7 +20,7 @@ internal sealed partial class LiveReport(string source, TimeProvider time, ILogg
     {
         if (_ranges == 0 || range.From != _through)
         {
-            // Others applied what lies between: a line tells of one stretch.
+            // Other processors applied the bytes between. A line describes one stretch.
             Write();
             _from = range.From;
         }

@@ -67,12 +67,12 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
         }
         catch (DbException exception)
         {
-            // What was transient has been tried again until it worked (M12).
+            // Transient errors were retried until success (M12).
             logger.LogStopped(_name, DatabaseErrors.Describe(exception));
         }
         catch (Exception exception)
         {
-            // A bug that one log brings to light must not stop the others; it is told with all that is known of it, and stops its log as rule M12 says.
+            // A bug that one log exposes must not stop the others. Log it with all details, and stop its log (rule M12).
             logger.LogFailed(_name, exception);
         }
         finally
@@ -143,15 +143,15 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
             }
             else if (!await ApplyAsync(mark, cancellationToken).ConfigureAwait(false))
             {
-                // Somebody else moved the source: a helper's ranges are open, or a lease changed hands.
+                // Another processor moved the source: a helper's ranges are open, or a lease changed its owner.
                 source = await ReadSourceAsync(cancellationToken).ConfigureAwait(false);
                 await HelpAsync(source, cancellationToken).ConfigureAwait(false);
             }
         }
     }
 
-    /// <summary>Whether this processor applies the log. Each answer says where the source stands: after a failover that may be before the last applies, whose
-    /// wait for a standby was cancelled (rule R1). Without new events nothing else would show that they have to be applied again.</summary>
+    /// <summary>Whether this processor applies the log. Each answer contains the applied offset of the source. After a failover it may lack the last applies,
+    /// if their wait for a standby was cancelled (rule R1). Without new events, only this answer shows that they must be applied again.</summary>
     private async Task<bool> HoldLeaseAsync(long mark, CancellationToken cancellationToken)
     {
         var (wasHeld, wasAsked) = (_lease.IsHeld, _lease.Asked);
@@ -183,7 +183,7 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
         var range = _aggregator.Aggregate(_log.Reader, from, to, limited: true, hashed: false, cancellationToken);
         if (range.UnknownNameAt is { } unknown)
         {
-            // Rule M9: what comes before it counts, then the source stops.
+            // Rule M9: the events up to it count, then the source stops.
             return unknown == from ? throw RangeFreezer.UnknownName(_log.Reader, unknown) : await ApplyAsync(unknown, cancellationToken).ConfigureAwait(false);
         }
 
@@ -250,9 +250,8 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
     }
 
     /// <summary>
-    /// Rule M11: what the ledger has applied, or a processor has claimed, is ahead of the durable mark. After a power cut that is so until the API has
-    /// recovered the log; else an older copy was restored. Both are told by what lies before the applied offset once the mark is there again: until then
-    /// nothing is applied.
+    /// Rule M11: the applied or claimed offset is ahead of the durable mark. After a power cut this lasts until the API has recovered the log; else an older
+    /// copy was restored. The bytes up to the applied offset show the cause once the mark has reached it. Until then nothing is applied.
     /// </summary>
     private async Task<LedgerSource> WaitForMarkAsync(LedgerSource source, CancellationToken cancellationToken)
     {
@@ -267,8 +266,8 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
         return source;
     }
 
-    /// <summary>For the gauge, on any thread. The holder's is as of now, also in the middle of a long catch-up; one that stands by shows what it saw at its
-    /// last look, mark and applied offset together.</summary>
+    /// <summary>For the gauge, on any thread. The holder of the lease reports the current lag, also during a long catch-up. A standby reports the lag of its
+    /// last poll, with mark and applied offset from the same time.</summary>
     private long ReadLag()
     {
         if (!_lease.IsHeld)

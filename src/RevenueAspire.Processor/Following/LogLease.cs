@@ -19,7 +19,7 @@ internal sealed class LogLease(ApplyServices services, Guid logId, TimeProvider 
     public bool IsHeld => _held;
 
     /// <summary>Asks for the lease, or renews it at a third of its length; in between it counts as held.</summary>
-    /// <param name="isIdle">Nothing is to be applied: who does not hold the lease then asks as seldom as the holder renews it, else each time.</param>
+    /// <param name="isIdle">Nothing is to be applied: a standby then asks as seldom as the holder renews the lease, else each time.</param>
     /// <param name="cancellationToken">Stops waiting for the database.</param>
     public async Task<bool> HoldAsync(bool isIdle, CancellationToken cancellationToken)
     {

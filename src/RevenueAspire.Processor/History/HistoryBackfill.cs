@@ -9,8 +9,8 @@ namespace RevenueAspire.Processor.History;
 
 /// <summary>Adds the history of the events that were applied before it began (<c>history build</c>). Processors go on meanwhile. Not thread-safe.</summary>
 /// <remarks>
-/// The events without rows are fixed at the moment at which the history begins, and their sum per user is the balance before the user's oldest row. So the
-/// balances of the new rows end exactly there. Where events cannot be read any more, the first balance is not 0: it is the sum of those events.
+/// The beginning of the history fixes the events without rows. Their sum per user is the balance before the user's oldest row, so the balances of the new rows
+/// end exactly there. If events can no longer be read, the first balance is their sum instead of 0.
 /// </remarks>
 internal sealed class HistoryBackfill(NpgsqlDataSource database, EventTypes types, ProcessorOptions options, HistoryWriter writer)
 {

@@ -10,11 +10,11 @@ namespace RevenueAspire.Processor.Processing;
 /// <summary>Counts a file once, whatever it is called (rule M10). Thread-safe.</summary>
 internal sealed class FileProcess(ApplyServices services)
 {
-    /// <summary>Processes a file, together with whoever else does.</summary>
+    /// <summary>Processes a file, together with other processors.</summary>
     /// <param name="file">The file; its length is fixed.</param>
     /// <param name="name">As it was given, for messages.</param>
     /// <param name="again">Count it once more on purpose.</param>
-    /// <param name="progress">Told where the work stands.</param>
+    /// <param name="progress">Receives the progress.</param>
     /// <param name="cancellationToken">Stops between statements.</param>
     /// <param name="hashing">Of this very file, when it was begun already.</param>
     /// <exception cref="UserErrorException">A fork: the file continues known content differently.</exception>
@@ -37,8 +37,8 @@ internal sealed class FileProcess(ApplyServices services)
         if (resolution.Match == FileMatch.Fork)
         {
             throw new UserErrorException(
-                $"{name}: begins like {resolution.ForkOf}, which is counted, but goes on differently; nothing of it was counted. Put its new lines into a "
-                    + "file of their own, and process that");
+                $"{name}: begins like {resolution.ForkOf}, which is counted, but continues differently; nothing of it was counted. Put its new lines into a "
+                    + "separate file, and process that");
         }
 
         // Later generations are complete before another one begins, so that a killed --again is finished rather than forgotten.
@@ -118,7 +118,7 @@ internal sealed class FileProcess(ApplyServices services)
         }
         finally
         {
-            // The reader is closed behind this, and nothing may still read it.
+            // The reader is closed after this, so nothing may still read it.
             await hashing.EndedAsync().ConfigureAwait(false);
         }
     }

@@ -7,7 +7,7 @@ namespace RevenueAspire.Processor.Processing;
 /// <summary>Brings a log into the ledger up to its durable mark as it is now. Thread-safe.</summary>
 internal sealed class LogProcess(ApplyServices services)
 {
-    /// <summary>Processes a log, together with whoever else does.</summary>
+    /// <summary>Processes a log, together with other processors.</summary>
     /// <exception cref="SourceStoppedException">The log is another than the one that was applied, or has an unknown event.</exception>
     public async Task<ProcessOutcome> RunAsync(LogSourceReader log, string name, RunProgress progress, CancellationToken cancellationToken)
     {

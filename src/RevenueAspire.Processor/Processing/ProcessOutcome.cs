@@ -2,10 +2,10 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Processor.Processing;
 
-/// <summary>What became of one path: a row of the closing table.</summary>
+/// <summary>The result of one path: a row of the final table.</summary>
 /// <param name="Name">The path, as it was given.</param>
 /// <param name="Result">For people: counted, already counted...</param>
-/// <param name="Events">Events that were added to the ledger meanwhile, by anyone.</param>
+/// <param name="Events">Events that were added to the ledger meanwhile, by any processor.</param>
 /// <param name="Users">Users of the ranges that this process merged.</param>
 /// <param name="UsersAreExact">False when a user may be counted twice in <see cref="Users"/>.</param>
 /// <param name="Rejected">Lines that were rejected.</param>

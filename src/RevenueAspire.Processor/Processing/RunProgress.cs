@@ -13,14 +13,14 @@ internal sealed class RunProgress(string name)
     /// <summary>The path, as it was given.</summary>
     public string Name { get; } = name;
 
-    /// <summary>What is being done, one word.</summary>
+    /// <summary>The current step, one word.</summary>
     public string Phase
     {
         get => _phase;
         set => _phase = value;
     }
 
-    /// <summary>What the run does.</summary>
+    /// <summary>The counters of the run.</summary>
     public RunCounters Counters { get; } = new();
 
     /// <summary>Set where aggregating is all there is to do.</summary>

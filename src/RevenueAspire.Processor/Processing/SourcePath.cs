@@ -3,7 +3,7 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Processor.Processing;
 
-/// <summary>Finds out what a path on the command line is.</summary>
+/// <summary>Finds the kind of a path on the command line.</summary>
 internal static class SourcePath
 {
     /// <summary>The log's directory when the path is one, or lies in one (rule M10: a path beside a log.json is that log); null for a file.</summary>

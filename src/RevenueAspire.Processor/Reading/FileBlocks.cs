@@ -4,7 +4,7 @@ namespace RevenueAspire.Processor.Reading;
 
 /// <summary>A checksum per block of a file, taken while the file was hashed: bytes that are read again must be those that the file is known by. Not thread-safe
 /// while it is filled.</summary>
-/// <remarks>XXH3 with a random seed, at a twentieth of SHA-256's cost. It finds a file that is changed while it is counted; what identifies the file stays
+/// <remarks>XXH3 with a random seed, at a twentieth of SHA-256's cost. It detects a change of the file while it is counted. The identity of the file stays
 /// SHA-256.</remarks>
 internal sealed class FileBlocks(long length)
 {
@@ -32,7 +32,7 @@ internal sealed class FileBlocks(long length)
         }
     }
 
-    /// <summary>Whether a block holds what it held.</summary>
+    /// <summary>Whether a block has the same content as before.</summary>
     /// <param name="offset">Where the block begins.</param>
     /// <param name="bytes">All of it.</param>
     public bool IsUnchanged(long offset, ReadOnlySpan<byte> bytes) => XxHash3.HashToUInt64(bytes, Seed) == _checksums[offset / BlockBytes];

@@ -10,7 +10,7 @@ internal static class FileDigests
 
     /// <summary>Hashes a file once, and takes the digest at each length on the way.</summary>
     /// <param name="file">The file.</param>
-    /// <param name="lengths">Bytes, any order; those above the largest that is read are the caller's mistake.</param>
+    /// <param name="lengths">Bytes, any order; none above the end of the file.</param>
     /// <param name="cancellationToken">Checked once a megabyte.</param>
     public static IReadOnlyList<FileDigest> Compute(ISourceReader file, IEnumerable<long> lengths, CancellationToken cancellationToken)
     {

@@ -4,8 +4,8 @@ using RevenueAspire.Ledger;
 namespace RevenueAspire.Processor.Reading;
 
 /// <summary>Hashes a file from its beginning (rule M10) while the database is still being asked at which lengths digests are known. Thread-safe.</summary>
-/// <remarks>One pass over the file: a length that becomes known in time is taken on the way, and only the few that were passed already cost a second look at
-/// what lies before them.</remarks>
+/// <remarks>One pass over the file: a length that becomes known in time is handled in the same pass. Only the few lengths already passed need a second read of
+/// the bytes up to them.</remarks>
 internal sealed class FileHashing
 {
     private const int WindowBytes = 16 * FileBlocks.BlockBytes;
@@ -34,7 +34,7 @@ internal sealed class FileHashing
     /// <summary>Bytes hashed so far.</summary>
     public long Hashed => Volatile.Read(ref _hashed);
 
-    /// <summary>What each block of the file was; to be asked after <see cref="DigestsAsync"/>.</summary>
+    /// <summary>The checksum of each block of the file; complete after <see cref="DigestsAsync"/>.</summary>
     public FileBlocks Blocks { get; }
 
     /// <summary>The digests of the file's beginnings of these lengths, and of the whole, which comes last.</summary>

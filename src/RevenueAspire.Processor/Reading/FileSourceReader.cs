@@ -61,7 +61,7 @@ internal sealed class FileSourceReader : ISourceReader
         }
     }
 
-    /// <summary>Content that was copied to a file without a name, whose bytes are what counts (rule M10).</summary>
+    /// <summary>Content that was copied to a file without a name. Its bytes are counted (rule M10).</summary>
     /// <param name="name">Full path of the file that held it in another form, or <see cref="SourceRegistry.NoPath"/>.</param>
     /// <param name="place">As <see cref="Place"/>.</param>
     /// <param name="spool">Taken over.</param>
@@ -69,7 +69,7 @@ internal sealed class FileSourceReader : ISourceReader
     public static FileSourceReader FromSpool(string name, string place, SafeFileHandle spool, int maxLineBytes) =>
         new(name, place, spool, RandomAccess.GetLength(spool), maxLineBytes, [], owner: true);
 
-    /// <summary>Whether it is neither file nor directory: opening a pipe would wait for its writer. Where the system does not tell, opening it
+    /// <summary>Whether it is neither file nor directory: opening a pipe would wait for its writer. Where the system does not report it, opening it
     /// decides.</summary>
     private static bool IsSpecial(string path)
     {
@@ -113,7 +113,7 @@ internal sealed class FileSourceReader : ISourceReader
     /// <inheritdoc/>
     public string Name { get; }
 
-    /// <summary>Where the file can be found again: its full path without links, or <see cref="SourceRegistry.NoPath"/>. This is what the ledger
+    /// <summary>Where the file can be found again: its full path without links, or <see cref="SourceRegistry.NoPath"/>. The ledger
     /// keeps.</summary>
     public string Place { get; }
 

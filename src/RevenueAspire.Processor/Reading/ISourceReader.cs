@@ -18,11 +18,12 @@ internal interface ISourceReader : IDisposable
     /// <summary>First offset that is still kept.</summary>
     long FirstOffset { get; }
 
-    /// <summary>The same source without a fixed end, for looks at what others have applied. Shares what this one holds: not to be disposed of.</summary>
+    /// <summary>The same source without a fixed end, to read bytes that other processors have applied. Shares the handles of this
+    /// reader: do not dispose it.</summary>
     ISourceReader Whole { get; }
 
-    /// <summary>Offsets, ascending, at which a line ends although no newline need stand there: a file's known lengths (rules M9, M10). Whoever reads the
-    /// content cuts it there.</summary>
+    /// <summary>Offsets, ascending, at which a line ends although no newline need stand there: a file's known lengths (rules M9, M10). A reader
+    /// of the content cuts it there.</summary>
     IReadOnlyList<long> LineEnds => [];
 
     /// <summary>Offset up to which may be read now: a log's durable mark, or the file's length as it was fixed at the beginning.</summary>

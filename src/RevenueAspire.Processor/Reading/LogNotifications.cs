@@ -5,11 +5,11 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>What a process hears of the logs in the database, however many: notifications after appends, over one connection, and where they ended when they
-/// were last listed. Thread-safe.</summary>
+/// <summary>Receives the notifications of all logs in the database after appends, over one connection, with the ends of the logs at the last listing.
+/// Thread-safe.</summary>
 /// <remarks>
 /// A notification needs a session: the connection comes from <c>ConnectionStrings:revenuedb-session</c> where it is set. Through a pooler in transaction mode
-/// none arrives, and the followers look once a second, as they do when a notification is lost.
+/// none arrives, and the followers poll once per second, as they do after a lost notification.
 /// </remarks>
 internal sealed partial class LogNotifications(NpgsqlDataSource database, TimeProvider time, ILogger logger)
 {
@@ -33,18 +33,18 @@ internal sealed partial class LogNotifications(NpgsqlDataSource database, TimePr
             catch (Exception exception) when (
                 exception is NpgsqlException or IOException or TimeoutException or System.Net.Sockets.SocketException or OperationCanceledException)
             {
-                // The followers meet the same database, and say what is wrong with it.
+                // The followers use the same database, and report its errors.
             }
 
             await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    /// <summary>Ends with the next notification. To be taken before the look at the database after which it is awaited: what is appended in between is then not
+    /// <summary>Ends with the next notification. Take it before the query after which you await it: an append in between is then not
     /// missed.</summary>
     public Task Next => Volatile.Read(ref _next).Task;
 
-    /// <summary>Tells where the logs end that have something to follow.</summary>
+    /// <summary>Reports the ends of the logs that have new records.</summary>
     public void UpdateEnds(IReadOnlyDictionary<Guid, long> ends) => Volatile.Write(ref _ends, ends);
 
     /// <summary>Where a log ended when it was last listed; 0 when it was not among them.</summary>
@@ -78,7 +78,7 @@ internal sealed partial class LogNotifications(NpgsqlDataSource database, TimePr
     }
 
     [LoggerMessage(EventIds.PoolerWithoutNotifications, LogLevel.Information,
-        "The database is behind a pooler, through which no notification comes: logs are looked at once a second. "
+        "A pooler in front of the database passes no notifications: logs are polled once per second. "
         + "ConnectionStrings:revenuedb-session, which leads past the pooler, makes it milliseconds.")]
     private static partial void LogPooler(ILogger logger);
 }

@@ -61,7 +61,7 @@ internal sealed class LogSourceReader : ISourceReader
     public static LogSourceReader OpenSnapshot(NpgsqlDataSource database, string snapshot, Guid logId) =>
         new(PostgresLogReader.OpenSnapshot(database, snapshot, logId), PostgresLogs.SourceName(logId), () => OpenSnapshot(database, snapshot, logId));
 
-    /// <summary>Opens what stands at the same place now.</summary>
+    /// <summary>Opens the log that is at the same place now.</summary>
     /// <exception cref="EventLogException">Nothing that could be read as a log.</exception>
     public LogSourceReader OpenAgain() => _open();
 
@@ -93,7 +93,7 @@ internal sealed class LogSourceReader : ISourceReader
             return read.Count > 0 || read.DamagedThrough > offset
                 ? read
                 : throw new SourceStoppedException(
-                    $"{Name}: nothing can be read at offset {offset}, although the durable mark is behind it; restore the log's directory as it was");
+                    $"{Name}: nothing can be read at offset {offset}, although the durable mark is after it; restore the log's directory as it was");
         }
         catch (EventLogException exception)
         {

@@ -2,12 +2,12 @@ using System.Buffers;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>Small looks into a source: where lines begin, and the hash of what lies before an offset. Bounded memory. Thread-safe.</summary>
+/// <summary>Small reads of a source: the beginnings of lines, and the hash of the bytes up to an offset. Bounded memory. Thread-safe.</summary>
 internal static class SourceScan
 {
     private const int WindowBytes = 1 << 16;
 
-    /// <summary>The first beginning of a line behind the newline that is looked for from an offset on, or the end.</summary>
+    /// <summary>The beginning of the next line: the offset after the first newline from an offset on, or the end.</summary>
     public static long NextLineStart(ISourceReader source, long from, long end)
     {
         var window = ArrayPool<byte>.Shared.Rent(WindowBytes);
@@ -78,7 +78,7 @@ internal static class SourceScan
             return (read.Count, read.DamagedThrough);
         });
 
-    /// <summary>Reads exactly; what cannot be had is left as zeros.</summary>
+    /// <summary>Fills the destination; unreadable bytes become zeros.</summary>
     public static void Fill(ISourceReader source, long from, Span<byte> destination)
     {
         while (destination.Length > 0)

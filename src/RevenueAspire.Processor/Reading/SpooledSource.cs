@@ -3,7 +3,7 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>Standard input and compressed files (gzip, zstd): their content is copied to a file without a name, and that is what is hashed and counted. So the
+/// <summary>Standard input and compressed files (gzip, zstd): their content is copied to a file without a name, which is hashed and counted. So the
 /// same events count once, packed or not.</summary>
 internal static class SpooledSource
 {

@@ -8,7 +8,7 @@ internal static class BalanceComparison
 {
     /// <summary>Compares all users. Both sides come in order of the users' bytes, so memory does not grow with their number.</summary>
     /// <param name="snapshot">Reads the table.</param>
-    /// <param name="sums">What the events add up to.</param>
+    /// <param name="sums">The sums of the events.</param>
     /// <param name="isComplete">Whether every byte that the ledger has was aggregated. Else a balance with another value is not a difference, but goes to
     /// <paramref name="residue"/>.</param>
     /// <param name="residue">Balances that unread bytes may explain.</param>

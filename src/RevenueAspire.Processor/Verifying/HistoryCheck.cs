@@ -160,7 +160,7 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
 
         public List<Entry> Events { get; } = [];
 
-        /// <summary>What is wrong with the rows alone.</summary>
+        /// <summary>Faults of the rows alone.</summary>
         public IEnumerable<string> Faults => _balance is { } balance && balance != _revenue
             ? [.. _faults, string.Create(CultureInfo.InvariantCulture,
                 $"the history ends with the balance {balance}, users_revenue has {_revenue?.ToString(CultureInfo.InvariantCulture) ?? "no row"}")]

@@ -7,8 +7,8 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>Aggregates everything that the ledger says it has applied once more, and compares (rule M13). Processors may run meanwhile: one snapshot decides
-/// what is aggregated.</summary>
+/// <summary>Aggregates all applied bytes once more, and compares (rule M13). Processors may run meanwhile: one snapshot decides which bytes are
+/// aggregated.</summary>
 /// <remarks>
 /// Bounded memory: users that do not fit are sorted and written to disk, and are compared with the table in the order of their ids.
 /// A source that cannot be read, wholly or in part, does not end the check. Any user may have a share in it, so a balance that is not the sum of the other
@@ -30,7 +30,7 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
     }
 
     /// <summary>Compares all balances. Not to be called twice at once.</summary>
-    /// <param name="report">Told each user that differs, in no particular order.</param>
+    /// <param name="report">Receives each user that differs, in no particular order.</param>
     /// <param name="cancellationToken">Stops.</param>
     /// <param name="places">Files and folders where files that were counted are looked for, beside the known paths.</param>
     /// <exception cref="UserErrorException">One of the places does not exist.</exception>
@@ -126,7 +126,7 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         var content = source.CheckSettings(options.MaxLineBytes, types);
         if (content.FirstOffset > 0)
         {
-            source.Removed = $"retention has removed its beginning, up to offset {content.FirstOffset}: no balance can be computed again from what is left";
+            source.Removed = $"retention has removed its beginning, up to offset {content.FirstOffset}: no balance can be computed again from the rest";
         }
 
         if (content.HasOtherTypes)

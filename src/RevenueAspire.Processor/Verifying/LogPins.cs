@@ -5,7 +5,7 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>Keeps retention away from the logs that are verified (rule M13), until disposed. Not thread-safe.</summary>
+/// <summary>Stops retention of the logs that are verified (rule M13), until disposed. Not thread-safe.</summary>
 /// <remarks>Logs in the database need none: they are read as of the ledger's snapshot.</remarks>
 internal sealed class LogPins : IDisposable
 {
@@ -13,7 +13,7 @@ internal sealed class LogPins : IDisposable
 
     private readonly Dictionary<string, string> _failures = new(StringComparer.Ordinal);
 
-    /// <summary>Opens a snapshot of which every log was pinned before: retention can have removed nothing since, of which the snapshot says that it is
+    /// <summary>Opens a snapshot whose logs were all pinned before it. So retention has removed no bytes since then that the snapshot lists as
     /// applied.</summary>
     public async Task<LedgerSnapshot> OpenSnapshotAsync(Func<Task<LedgerSnapshot>> open, CancellationToken cancellationToken)
     {
@@ -38,12 +38,12 @@ internal sealed class LogPins : IDisposable
                 throw;
             }
 
-            // Once more, behind the pins: each turn needs a log that is new in the ledger.
+            // Once more, after the pins: each repeat needs a log that is new in the ledger.
             await snapshot.DisposeAsync().ConfigureAwait(false);
         }
     }
 
-    /// <summary>Why a log could not be pinned: it cannot be checked then, since retention may remove what is being read. Null where it is pinned.</summary>
+    /// <summary>Why a log could not be pinned: it cannot be checked then, because retention may remove the bytes being read. Null if it is pinned.</summary>
     public string? Failure(string directory) => _failures.GetValueOrDefault(directory);
 
     /// <inheritdoc/>

@@ -4,7 +4,8 @@ using RevenueAspire.Processor.Aggregation;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>What the ledger keeps of a source, or of a range, beside the balances: its own total and the numbers of rejected lines come from it.</summary>
+/// <summary>The totals that the ledger keeps of a source, or of a range, beside the balances. The ledger's total and the numbers of
+/// rejected lines come from them.</summary>
 /// <param name="Lines">Lines, blank ones included.</param>
 /// <param name="Events">Valid events.</param>
 /// <param name="Rejects">Rejected lines.</param>
@@ -14,19 +15,19 @@ internal readonly record struct SourceTotals(long Lines, long Events, long Rejec
     /// <summary>Of bytes that were aggregated just now.</summary>
     public static SourceTotals Of(RangeAggregate aggregated) => new(aggregated.Lines, aggregated.Events, aggregated.RejectedLines, aggregated.Revenue);
 
-    /// <summary>What the ledger has of a source.</summary>
+    /// <summary>The ledger's totals of a source.</summary>
     public static SourceTotals Of(LedgerSource source, BigInteger revenue) => new(source.LinesThrough, source.EventsThrough, source.RejectsThrough, revenue);
 
-    /// <summary>What the ledger has of a frozen range.</summary>
+    /// <summary>The ledger's totals of a frozen range.</summary>
     public static SourceTotals Of(FrozenRange range) => new(range.Lines, range.Events, range.Rejects, range.Revenue);
 
     /// <summary>Two stretches together.</summary>
     public static SourceTotals operator +(SourceTotals left, SourceTotals right) =>
         new(left.Lines + right.Lines, left.Events + right.Events, left.Rejects + right.Rejects, left.Revenue + right.Revenue);
 
-    /// <summary>Names what is not the same.</summary>
-    /// <param name="table">What the ledger has.</param>
-    /// <param name="events">What the bytes add up to.</param>
+    /// <summary>Names the totals that differ.</summary>
+    /// <param name="table">The ledger's totals.</param>
+    /// <param name="events">The totals of the bytes.</param>
     public static IEnumerable<(string Counter, BigInteger Table, BigInteger Events)> Compare(SourceTotals table, SourceTotals events) =>
         from pair in new (string Counter, BigInteger Table, BigInteger Events)[]
         {

@@ -3,7 +3,7 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>What the ledger says of the bytes that verify could not aggregate: their events and their revenue. Not thread-safe.</summary>
+/// <summary>The events and the revenue that the ledger has of the bytes that verify could not aggregate. Not thread-safe.</summary>
 internal sealed class UncheckedShare
 {
     /// <summary>Whether every byte of the ledger was aggregated.</summary>
@@ -43,8 +43,8 @@ internal sealed class UncheckedShare
     public void AddUnknown() => IsEmpty = IsExact = false;
 
     /// <summary>Adds the part of a source that was not aggregated.</summary>
-    /// <param name="table">What the ledger has of it.</param>
-    /// <param name="aggregated">What was aggregated.</param>
+    /// <param name="table">The ledger's totals.</param>
+    /// <param name="aggregated">The aggregated totals.</param>
     public void AddRest(SourceTotals table, SourceTotals aggregated)
     {
         IsEmpty &= table.Events == aggregated.Events && table.Revenue == aggregated.Revenue;
@@ -84,7 +84,7 @@ internal sealed class Residue
 
 /// <summary>Users whose balance could not be checked, since unread bytes may have a share in it.</summary>
 /// <param name="Users">How many.</param>
-/// <param name="Revenue">What their balances have beyond the sum of the other sources, together.</param>
+/// <param name="Revenue">The part of their balances beyond the sum of the other sources, together.</param>
 /// <param name="UnreadEvents">Events in the unread bytes, as the ledger says.</param>
 /// <param name="UnreadRevenue">Sum of these events, as the ledger says.</param>
 /// <param name="Contradicts">The unread bytes cannot explain these balances: a balance or a total of a source is certainly wrong.</param>

@@ -12,7 +12,7 @@ namespace RevenueAspire.Processor.Verifying;
 /// <summary>A source that has something in the ledger, with the generations that have applied the same bytes of it. Not thread-safe.</summary>
 /// <param name="generations">The source; more than one where generations were put together.</param>
 /// <param name="ranges">Ranges that are merged in part.</param>
-/// <param name="digests">File: what its content is known by, ascending by length.</param>
+/// <param name="digests">File: the digests of its content, ascending by length.</param>
 /// <param name="paths">File: where its content was seen.</param>
 /// <param name="openInDatabase">Opens a log that is kept in the database, as of the snapshot.</param>
 internal sealed class VerifiedSource(
@@ -52,7 +52,7 @@ internal sealed class VerifiedSource(
     /// <summary>File: the shortest known beginning that holds all that the ledger has of it; a file that begins so holds the content.</summary>
     public FileDigest Digest => digests.First(digest => digest.Length >= Needed);
 
-    /// <summary>Lists what a snapshot says is applied, wholly or in part.</summary>
+    /// <summary>Lists the sources that a snapshot has applied, wholly or in part.</summary>
     public static List<VerifiedSource> List(LedgerSnapshot snapshot, Func<Guid, LogSourceReader> openInDatabase)
     {
         var ranges = snapshot.FrozenRanges.ToLookup(range => range.SourceId);
@@ -108,7 +108,7 @@ internal sealed class VerifiedSource(
             : "another content is there now, or its bytes were changed";
     }
 
-    /// <summary>No thread of the pool waits for this: verify works on one of its own.</summary>
+    /// <summary>No thread of the pool waits for this: verify uses a separate thread.</summary>
     private Task<IReadOnlyList<FileDigest>> HashingOf(FileSourceReader file, CancellationToken cancellationToken) =>
         new FileHashing(file, Digest.Length, cancellationToken).DigestsAsync([]);
 
@@ -126,7 +126,7 @@ internal sealed class VerifiedSource(
                 "was counted with other EventTypes, another Processor:MaxLineBytes or another version: give verify the settings that it was counted with");
         }
 
-        // Types that were added to a log's do not change what came before them, so for a log another fingerprint explains differences, and makes none.
+        // Types that were added for a log do not change earlier events. So another fingerprint of a log explains differences, and causes none.
         return new SourceContent(reader.FirstOffset, HasOtherTypes: IsOther(Source.TypesHash));
     }
 
@@ -140,7 +140,7 @@ internal sealed class VerifiedSource(
         var file = FileSourceReader.Open(path, maxLineBytes);
         if (file.IsPacked)
         {
-            // No thread of the pool waits here: verify aggregates on one of its own.
+            // No thread of the pool waits here: verify aggregates on a separate thread.
             file.Dispose();
             file = SpooledSource.InflateAsync(path, maxLineBytes, CancellationToken.None).GetAwaiter().GetResult();
         }

@@ -108,7 +108,8 @@ public sealed class ContractTests : IDisposable
 
         Assert.Equal("""[{},{"secret":[]},{"bearer":["ledger.read"]}]""", Security("/revenue", "get"));
         var page = document.GetProperty("paths").GetProperty("/userHistory").GetProperty("get");
-        Assert.Equal(["userId", "from", "to", "limit", "after"], page.GetProperty("parameters").EnumerateArray().Select(one => one.GetProperty("name").GetString()));
+        Assert.Equal(["userId", "from", "to", "limit", "after"],
+            page.GetProperty("parameters").EnumerateArray().Select(one => one.GetProperty("name").GetString()));
         var forms = page.GetProperty("responses").GetProperty("200").GetProperty("content");
         Assert.Equal("string", forms.GetProperty("text/csv").GetProperty("schema").GetProperty("type").GetString());
         Assert.Equal(

@@ -8,7 +8,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Aggregation;
 
-/// <summary>The events behind the sums, as the history gets them.</summary>
+/// <summary>The events of each user, as the history receives them.</summary>
 public sealed class RangeEventsTests
 {
     private const string Day = "2026-03-01T00:00:00.000Z";

@@ -30,8 +30,8 @@ public sealed class DatabaseLogsTests
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("EventLog:Engine", "Postgres")]).Build();
         using var lifetime = new Lifetime();
         var services = Enumerable.Range(0, 2).Select(_ => new FollowerService(
-            ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration, TimeProvider.System, new HistoryOptions(), lifetime.Of,
-            NullLogger<FollowerService>.Instance)).ToArray();
+            ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration, TimeProvider.System,
+            new HistoryOptions(), lifetime.Of, NullLogger<FollowerService>.Instance)).ToArray();
         var queries = new LedgerQueries(ledger.Database);
         var logRetention = new PostgresLogRetention(
             ledger.Database, new EventLogOptions { Retention = retention, RetainBytes = 0 }, NullLogger<PostgresLogRetention>.Instance);

@@ -32,7 +32,7 @@ public sealed class EmptiedLedgerTests
 
         await log.AppendAsync(new EventFile().Add("c", 3).Bytes);
 
-        await lines.HasAsync("STOPPED, nothing behind this is applied: users_revenue is empty");
+        await lines.HasAsync("STOPPED; no later events are applied: users_revenue is empty");
         await following;
         Assert.Equal(0, await ledger.CountAsync("users_revenue"));
         Assert.Equal(applied, (await ledger.Sources.FindAsync(log.LogId, CancellationToken.None))!.AppliedThrough);

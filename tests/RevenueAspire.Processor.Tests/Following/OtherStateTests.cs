@@ -199,7 +199,7 @@ public sealed class OtherStateTests
             var messages = new MessageLog();
             await FollowAsync(ledger, log.Directory, new ProcessorOptions { LiveRangeBytes = liveRangeBytes }, CancellationToken.None, messages).WaitAsync(
                 TimeSpan.FromSeconds(20));
-            AssertStopped(messages, "what lies between is missing");
+            AssertStopped(messages, "the bytes between are missing");
             Assert.Equal(1, Assert.Single(await ledger.BalancesAsync()).Value);
         }
     }

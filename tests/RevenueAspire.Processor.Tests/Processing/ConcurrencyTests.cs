@@ -223,7 +223,8 @@ public sealed class ConcurrencyTests
             range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1, ledger.KeepsHistory), lease))!;
         foreach (var part in work.Range.Frozen!.Parts.Take(mergeParts))
         {
-            Assert.True(await PartMerge.MergeAsync(ledger.Database, range.Id, part, work.Users, options.MergeBatchRows, services.History, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(
+                ledger.Database, range.Id, part, work.Users, options.MergeBatchRows, services.History, CancellationToken.None));
         }
 
         return work.Range;

@@ -34,7 +34,7 @@ public sealed class HistoryTests
     [InlineData("update event_history set revenue = revenue + 1 where user_id = 'a'", "its revenue is 7")]
     [InlineData("update event_history set events = '\\x80' where user_id = 'a'", "bytes that are no events")]
     [InlineData("update history_type set name = 'other' where name = 'add_revenue'", "the source says add_revenue 1")]
-    public async Task Verify_names_what_was_changed_by_hand(string change, string finding)
+    public async Task Verify_names_a_change_by_hand(string change, string finding)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await ledger.ProcessAsync(ledger.Write("a.jsonl", new EventFile().Add("a", 1).Add("b", 2).Add("a", 5).Bytes));
@@ -45,9 +45,9 @@ public sealed class HistoryTests
     }
 
     [Fact]
-    public async Task Build_adds_what_was_applied_before_the_history_began_and_balances_chain()
+    public async Task Build_adds_the_events_from_before_the_history_and_balances_chain()
     {
-        var random = Seed.Random(nameof(Build_adds_what_was_applied_before_the_history_began_and_balances_chain));
+        var random = Seed.Random(nameof(Build_adds_the_events_from_before_the_history_and_balances_chain));
         for (var round = 0; round < 5; round++)
         {
             await using var ledger = await LedgerFixture.CreateAsync(keepsHistory: false);
@@ -78,7 +78,8 @@ public sealed class HistoryTests
 
             // Each user's list begins at 0: nothing is left out.
             Assert.Equal(0L, await ledger.ScalarAsync<long>(
-                "select count(*) from (select distinct on (user_id) balance - revenue as opening from event_history order by user_id, seq) as f where opening <> 0"));
+                "select count(*) from (select distinct on (user_id) balance - revenue as opening from event_history order by user_id, seq) as f "
+                + "where opening <> 0"));
             Assert.Equal(0L, (await build.RunAsync([], CancellationToken.None)).Events);
         }
     }
@@ -110,7 +111,8 @@ public sealed class HistoryTests
         var writer = ledger.Services().History!;
         await using (var build = await HistoryBuild.BeginAsync(ledger.Database, writer, [new HistorySource(Guid.NewGuid(), false)], CancellationToken.None))
         {
-            await build.AddAsync(Encoding.UTF8.GetBytes("a"), 0, [new BuiltEvent(0, 0, new AppliedEvent(0, 0, 1, AppliedEvent.NoTime))], CancellationToken.None);
+            var one = new BuiltEvent(0, 0, new AppliedEvent(0, 0, 1, AppliedEvent.NoTime));
+            await build.AddAsync(Encoding.UTF8.GetBytes("a"), 0, [one], CancellationToken.None);
             var second = await Assert.ThrowsAsync<LedgerException>(() => HistoryBuild.BeginAsync(ledger.Database, writer, [], CancellationToken.None));
             Assert.Contains("another 'history build'", second.Message, StringComparison.Ordinal);
         }
@@ -160,7 +162,7 @@ public sealed class HistoryTests
     }
 
     [Fact]
-    public async Task A_processor_that_is_told_to_keep_none_is_refused_by_a_ledger_with_a_history()
+    public async Task A_ledger_with_a_history_refuses_a_processor_with_the_setting_false()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var refused = await Assert.ThrowsAsync<LedgerException>(() => HistorySetup.RunAsync(

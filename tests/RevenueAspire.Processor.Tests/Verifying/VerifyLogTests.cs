@@ -155,6 +155,7 @@ public sealed class VerifyLogTests
         var work = (await services.Freezer.AggregateAsync(
             range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1, ledger.KeepsHistory), lease))!;
         Assert.True(
-            await PartMerge.MergeAsync(ledger.Database, range.Id, work.Range.Frozen!.Parts[0], work.Users, options.MergeBatchRows, services.History, CancellationToken.None));
+            await PartMerge.MergeAsync(
+                ledger.Database, range.Id, work.Range.Frozen!.Parts[0], work.Users, options.MergeBatchRows, services.History, CancellationToken.None));
     }
 }
