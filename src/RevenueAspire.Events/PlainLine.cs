@@ -4,8 +4,8 @@ namespace RevenueAspire.Events;
 
 /// <summary>The fast path: accepts the lines that programs write, and leaves every other line, valid or not, to <see cref="GeneralLine"/>.</summary>
 /// <remarks>It never rejects a line: it accepts it, or leaves it. The template has <c>userId</c>, <c>name</c> and <c>value</c> in this order, compact or with
-/// the usual single spaces. It is compared in steps of at least eight bytes. Where the template ends or fails, fields are read one by one, in any order and with
-/// any white space. Their names and values must be strings without escapes, short integers, or literals.</remarks>
+/// the usual single spaces. It is compared in steps of at least eight bytes. Where the template ends or fails, fields are read one by one, in any order and
+/// with any white space. Their names and values must be strings without escapes, short integers, or literals.</remarks>
 internal static class PlainLine
 {
     private const int HasUserId = 1;
