@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Npgsql;
 using RevenueAspire.LocalPostgres;
@@ -156,9 +157,10 @@ internal sealed partial class PostgresHost : IAsyncDisposable
                 _foreign.TryAdd(connection.ProcessID, 0);
                 return connection;
             }
-            catch (PostgresException recovering) when (recovering.SqlState == PostgresErrorCodes.CannotConnectNow && DateTime.UtcNow < deadline)
+            catch (NpgsqlException unavailable) when (DateTime.UtcNow < deadline
+                && unavailable is PostgresException { SqlState: PostgresErrorCodes.CannotConnectNow } or { InnerException: SocketException })
             {
-                // Another fault has killed a backend, so the server must recover first.
+                // Another fault has killed a backend, or restarts the server. The server must recover first.
                 await connection.DisposeAsync();
             }
             catch
