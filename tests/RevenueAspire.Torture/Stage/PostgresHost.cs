@@ -171,12 +171,23 @@ internal sealed partial class PostgresHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs one statement on a separate connection.</summary>
+    /// <summary>Runs one statement on a separate connection. Repeats it while another fault restarts the server, so it must be safe to repeat.</summary>
     public async Task<object?> ExecuteAsync(string sql)
     {
-        await using var connection = await ConnectAsync();
-        await using var command = new NpgsqlCommand(sql, connection);
-        return await command.ExecuteScalarAsync();
+        for (var deadline = DateTime.UtcNow + RecoveryLimit; ; await Task.Delay(RecoveryPause))
+        {
+            try
+            {
+                await using var connection = await ConnectAsync();
+                await using var command = new NpgsqlCommand(sql, connection);
+                return await command.ExecuteScalarAsync();
+            }
+            catch (NpgsqlException stopped) when (DateTime.UtcNow < deadline
+                && stopped is not PostgresException or PostgresException { SqlState: PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown })
+            {
+                // The server stopped between the connection and the answer.
+            }
+        }
     }
 
     public async ValueTask DisposeAsync()
