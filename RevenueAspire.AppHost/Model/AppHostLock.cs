@@ -12,8 +12,39 @@ internal sealed class AppHostLock : IDisposable
 
     /// <summary>Creates the directory if it is missing, accessible to Postgres' user, and locks it. Null when publishing, which uses no data.</summary>
     /// <exception cref="UserErrorException">Another AppHost holds the lock, or the directory cannot be created.</exception>
-    public static AppHostLock? Acquire(IDistributedApplicationBuilder builder) =>
-        builder.ExecutionContext.IsRunMode ? Acquire(DataDirectory.Resolve(builder.Configuration)) : null;
+    public static AppHostLock? Acquire(IDistributedApplicationBuilder builder)
+    {
+        if (!builder.ExecutionContext.IsRunMode)
+        {
+            return null;
+        }
+
+        var acquired = Acquire(DataDirectory.Resolve(builder.Configuration));
+        WaitForLog(Path.Combine(DataDirectory.ResolveEventLog(builder.Configuration), "writer.lock"));
+        return acquired;
+    }
+
+    /// <summary>After a kill of the AppHost, its API still stops: it closes its port first, and the log last. Waits up to 20 s for the lock of the log.</summary>
+    private static void WaitForLog(string file)
+    {
+        for (var deadline = DateTime.UtcNow.AddSeconds(20); File.Exists(file) && DateTime.UtcNow < deadline; Thread.Sleep(100))
+        {
+            try
+            {
+                new FileStream(file, FileMode.Open, FileAccess.ReadWrite, FileShare.None).Dispose();
+                return;
+            }
+            catch (IOException exception) when (SharingViolation.IsIn(exception))
+            {
+                // The API still stops.
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                // The API reports it.
+                return;
+            }
+        }
+    }
 
     /// <inheritdoc cref="Acquire(IDistributedApplicationBuilder)"/>
     internal static AppHostLock Acquire(string directory)
