@@ -24,7 +24,7 @@ internal sealed class AppHostLock : IDisposable
         return acquired;
     }
 
-    /// <summary>After a kill of the AppHost, its API still stops: it closes its port first, and the log last. Waits up to 20 s for the lock of the log.</summary>
+    /// <summary>After a kill of the AppHost, its API closes its port first and the log last. Waits up to 20 s for the lock of the log.</summary>
     private static void WaitForLog(string file)
     {
         for (var deadline = DateTime.UtcNow.AddSeconds(20); File.Exists(file) && DateTime.UtcNow < deadline; Thread.Sleep(100))
