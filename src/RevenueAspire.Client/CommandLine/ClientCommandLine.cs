@@ -24,7 +24,7 @@ internal static class ClientCommandLine
         """
 
         Exit codes:
-          0  every line is counted
+          0  every line is accepted
           1  failed or incomplete, or the result could not be written; see stderr
           2  wrong usage
           3  done, but some lines were rejected; see FILE.rejected.jsonl

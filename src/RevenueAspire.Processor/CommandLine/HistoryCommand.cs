@@ -15,23 +15,23 @@ internal static class HistoryCommand
         var places = new Argument<string[]>("FILE")
         {
             Arity = ArgumentArity.ZeroOrMore,
-            Description = "Where counted files are now: files, or folders of them. Known paths, and the files next to them, are searched without it.",
+            Description = "Present places of moved files that were counted: files or folders. Known paths, and the files next to them, are always searched.",
         };
         places.RefuseUnknownOptions(arguments);
         var build = new Command("build",
             "Add the events that were applied before the history began, from the retained logs and files. Starts the history where there is none. "
-            + "Processors need History:Enabled=true, and go on meanwhile.")
+            + "Processors need History:Enabled=true, and continue meanwhile.")
         {
             places,
         };
         build.SetAction((parsed, _) => StopSignals.RunAsync(token => BuildAsync(parsed.GetValue(places) ?? [], token)));
-        var keep = new Command("keep", "End the history and keep its rows, for SQL. Set History:Enabled=false and stop the processors before.");
+        var keep = new Command("keep", "End the history and keep its rows, for SQL. First set History:Enabled=false and stop the processors.");
         keep.SetAction((_, _) => StopSignals.RunAsync(token => EndAsync(
             LedgerHistory.KeepAsync, "The history has ended. Its rows are in the view user_event. 'history drop' removes them.", token)));
         var drop = new Command("drop",
-            "End the history and remove its rows. Balances do not change. Set History:Enabled=false and stop the processors before.");
+            "End the history and remove its rows. Balances do not change. First set History:Enabled=false and stop the processors.");
         drop.SetAction((_, _) => StopSignals.RunAsync(token => EndAsync(LedgerHistory.DropAsync, "The history is removed.", token)));
-        return new Command("history", "Turn the history of events on for an old ledger, or off.") { build, keep, drop };
+        return new Command("history", "Add earlier events to the history, or end the history.") { build, keep, drop };
     }
 
     private static async Task<int> BuildAsync(string[] places, CancellationToken cancellationToken)

@@ -32,12 +32,12 @@ internal static class ProcessorCommandLine
           source <(RevenueAspire.Processor completion bash)        complete commands and options with the tab key
 
         Exit codes:
-          0  done, every line counted (or counted before); verify: all balances are right
-          1  not done, or done but the result could not be written; verify: could not check
+          0  done: every line is counted, now or earlier; verify: all balances are equal
+          1  not done, or the result could not be written; verify: a part could not be checked, and the rest is equal
           2  wrong usage
           3  done, but some lines were rejected; verify: balances differ
 
-        The database is ConnectionStrings__revenuedb in the environment, for example
+        The environment variable ConnectionStrings__revenuedb names the database, for example
           ConnectionStrings__revenuedb="Host=localhost;Username=postgres;Password=...;Database=revenuedb"
 
         """;
@@ -81,16 +81,16 @@ internal static class ProcessorCommandLine
         var files = new Argument<string[]>("FILE")
         {
             Arity = ArgumentArity.OneOrMore,
-            Description = "Files of events, one JSON object a line; gzip and zstd are recognised by their first bytes; - is standard input. "
-                + "Or the folder of a log.",
+            Description = "Files of events, one JSON object per line, or the folder of a log; gzip and zstd are recognised by their first bytes; - is "
+                + "standard input.",
         };
         var again =
-            new Option<bool>("--again") { Description = "Count files once more that are counted already (an unfinished count is completed first)." };
+            new Option<bool>("--again") { Description = "Count already counted files once more (an unfinished count is completed first)." };
         var json = ProgramCommandLine.JsonOption();
         var dryRun = new Option<bool>("--dry-run") { Description = "Read, validate and aggregate only; needs no database and changes nothing." };
         var command = new Command("process",
-            "Count files, once each. A file is known by its content: the same again, under whatever name, changes nothing; one "
-            + "that has grown goes on where it ended.")
+            "Count each file once. Its content identifies a file: the same content under another name changes nothing. If a file has grown, only the new "
+            + "lines count.")
         {
             files, again, dryRun, json,
         };
@@ -120,12 +120,11 @@ internal static class ProcessorCommandLine
         var places = new Argument<string[]>("FILE")
         {
             Arity = ArgumentArity.ZeroOrMore,
-            Description = "Where files that were counted are now: files, or folders of them. Known paths, and the files next to them, "
-                + "are looked at without it.",
+            Description = "Present places of moved files that were counted: files or folders. Known paths, and the files next to them, are always searched.",
         };
         var command = new Command("verify",
-            "Compute all balances again from the logs and files that were counted, and print each user that differs. Unreadable "
-            + "sources are reported, and the rest is checked.")
+            "Recompute all balances from the counted logs and files, and print each user that differs. Unreadable sources are reported, and the rest is "
+            + "checked.")
         {
             places, json,
         };

@@ -116,7 +116,7 @@ function showSnapshot(snapshot) {
   show('processors-note', isOld ? '' : snapshot.processorsAtWork > 0 ? 'hold a lease now' : 'no processor applies new events');
   showRejects(byId('rejects'), byId('rejects-none'), snapshot.latestRejects ?? []);
   showTop(byId('top'), snapshot.topUsers?.users ?? [], watched.watch);
-  byId('top-none').hidden = (snapshot.topUsers?.users ?? []).length > 0;
+  byId('top-none').hidden = snapshot.topUsers?.users.length !== 0;
   show('top-age', snapshot.topUsers ? `as of ${format.time(snapshot.topUsers.at)}` : 'search in progress');
   draw();
   watched.tick(snapshot.history === true);
