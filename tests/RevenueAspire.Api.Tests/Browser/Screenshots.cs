@@ -14,6 +14,7 @@ public sealed class Screenshots(Chromium chromium)
         Assert.SkipWhen(folder is null, "SCREENSHOTS names no folder for the pictures");
         folder = Path.GetFullPath(folder, Repository.Root);
         await using var installation = await Installation.CreateAsync();
+        installation.Settings["History__Enabled"] = "true"; // as in the AppHost
         await installation.StartApiAsync();
         installation.StartProcessor();
         await File.WriteAllLinesAsync(installation.File("events-2025-12.jsonl"),
