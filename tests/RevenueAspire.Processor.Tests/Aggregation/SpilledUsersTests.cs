@@ -73,7 +73,7 @@ public sealed class SpilledUsersTests
         var users = new UserSums();
         users.Add("a"u8, 1);
         var error = Assert.Throws<SpoolException>(() => runs.Add(UserSort.Sort(users, new SortMemory())));
-        Assert.StartsWith(folder.File("spool") + ": users that do not fit into memory cannot be written here", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith(folder.File("spool") + ": cannot write users that do not fit in memory", error.Message, StringComparison.Ordinal);
         Assert.Contains("Data:Directory", error.Message, StringComparison.Ordinal);
         Assert.Empty(runs.Runs);
     }

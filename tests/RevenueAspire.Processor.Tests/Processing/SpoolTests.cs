@@ -29,7 +29,7 @@ public sealed class SpoolTests
         {
             Assert.Equal(1, await process.WaitForExitAsync(Limit));
             var line = Assert.Single(process.StandardError, line => line.Contains("spool", StringComparison.Ordinal));
-            Assert.Contains("users that do not fit into memory cannot be written here", line, StringComparison.Ordinal);
+            Assert.Contains("cannot write users that do not fit in memory", line, StringComparison.Ordinal);
             Assert.DoesNotContain(process.StandardError, line => line.Contains("   at ", StringComparison.Ordinal));
         }
 
