@@ -205,7 +205,7 @@ public sealed class ConcurrencyTests
         }
 
         var error = await Assert.ThrowsAsync<SourceStoppedException>(() => ledger.ProcessAsync(early));
-        Assert.Contains("Process the longer one", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Process the longer file", error.Message, StringComparison.Ordinal);
         await ledger.ProcessAsync(late);
         await ledger.AssertBalancesAsync(file);
     }
