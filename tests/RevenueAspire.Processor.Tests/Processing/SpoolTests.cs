@@ -75,7 +75,7 @@ public sealed class SpoolTests
         Directory.CreateDirectory(ledger.Folder.File("data"));
         File.WriteAllText(ledger.Folder.File("data/spool"), "");
         await using var service = Start(ledger, "", log.Directory);
-        await service.WaitForLineAsync("nothing of its backlog is applied, trying again");
+        await service.WaitForLineAsync("its backlog is not applied, retrying");
         Assert.Empty(await ledger.BalancesAsync());
         File.Delete(ledger.Folder.File("data/spool"));
         await Eventually.IsTrueAsync(() => ledger.ScalarAsync<bool>($"select coalesce(max(applied_through), 0) = {log.Mark} from event_source"));
