@@ -42,7 +42,7 @@ public sealed class CommandLineTests
 
         var differs = await RunAsync(ledger, "verify");
         Assert.Equal(3, differs.Code);
-        Assert.StartsWith("\"user1\": the table has 28, the events say 27", differs.Output, StringComparison.Ordinal);
+        Assert.StartsWith("\"user1\": the table has 28, the events add up to 27", differs.Output, StringComparison.Ordinal);
 
         File.Delete(path);
         var gone = await RunAsync(ledger, "verify");
@@ -150,8 +150,8 @@ public sealed class CommandLineTests
         Assert.DoesNotContain("next.jsonl", run.Output, StringComparison.Ordinal);
         Assert.Contains("next.jsonl: NOT DONE: the database has no disk space left", run.Errors, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", run.Errors, StringComparison.Ordinal);
-        Assert.Contains($" 0 of {new FileInfo(next).Length:N0} bytes are counted through", run.Errors, StringComparison.Ordinal);
-        Assert.Contains("One more file was not begun", run.Errors, StringComparison.Ordinal);
+        Assert.Contains($" 0 of {new FileInfo(next).Length:N0} bytes are counted and stay counted", run.Errors, StringComparison.Ordinal);
+        Assert.Contains("One more file was not started", run.Errors, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -426,7 +426,7 @@ public sealed class CommandLineTests
         var environment =
             new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = "Host=127.0.0.1;Port=1;Username=x", ["EventLog__Directory"] = folder.Path };
         await using var service = ServiceProcess.Start(Program, [], environment);
-        await service.WaitForLineAsync("Trying again", Limit);
+        await service.WaitForLineAsync("Retrying in", Limit);
         Assert.False(service.HasExited);
         Assert.Equal(0, await service.TerminateAsync(Limit));
     }

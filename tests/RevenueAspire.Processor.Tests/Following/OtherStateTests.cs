@@ -220,7 +220,7 @@ public sealed class OtherStateTests
         }
 
         Directory.Move(directory, directory + ".elsewhere");
-        await messages.HasAsync("trying again");
+        await messages.HasAsync("retrying");
         Directory.Move(directory + ".elsewhere", directory);
         await ContinueAsync(ledger, directory, 2, following, stop);
         Assert.Equal(3, (await ledger.BalancesAsync())["a"]);

@@ -33,7 +33,7 @@ public sealed class HistoryTests
     [InlineData("update event_history set balance = balance + 1 where user_id = 'a'", "users_revenue has 6")]
     [InlineData("update event_history set revenue = revenue + 1 where user_id = 'a'", "its revenue is 7")]
     [InlineData("update event_history set events = '\\x80' where user_id = 'a'", "bytes that are no events")]
-    [InlineData("update history_type set name = 'other' where name = 'add_revenue'", "the source says add_revenue 1")]
+    [InlineData("update history_type set name = 'other' where name = 'add_revenue'", "the source has add_revenue 1")]
     public async Task Verify_names_a_change_by_hand(string change, string finding)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
@@ -136,7 +136,7 @@ public sealed class HistoryTests
         }
 
         Assert.Equal((0, "Added 3 events in 2 rows."), await RunAsync("history", "build"));
-        Assert.Equal((0, "The history has all events."), await RunAsync("history", "build"));
+        Assert.Equal((0, "The history contains all events."), await RunAsync("history", "build"));
         var (result, _) = await ledger.VerifyAsync();
         Assert.True(result.IsEqual, string.Join("; ", result.History!.Findings));
         Assert.Equal(2, result.History.Rows);
