@@ -9,7 +9,7 @@ using static RevenueAspire.Processor.Tests.Support.LogFollowing;
 
 namespace RevenueAspire.Processor.Tests.Following;
 
-/// <summary>Rule M11: a log that differs from the applied one, or has fallen back to an earlier state of it.</summary>
+/// <summary>Rule M11: a log that differs from the applied one, or that is an earlier state of it.</summary>
 public sealed class OtherStateTests
 {
     [Fact]
@@ -227,7 +227,7 @@ public sealed class OtherStateTests
     }
 
     /// <summary>
-    /// The API runs again, and appends one more event. The waiting follower applies it and all records before it, and ends on request.
+    /// Starts the API again, and appends one more event. The waiting follower applies it and all earlier records, and stops on request.
     /// </summary>
     private static async Task ContinueAsync(LedgerFixture ledger, string directory, long value, Task following, CancellationTokenSource stop)
     {

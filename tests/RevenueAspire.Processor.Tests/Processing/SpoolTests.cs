@@ -3,7 +3,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Processing;
 
-/// <summary>A process with memory for fewer users than a file has.</summary>
+/// <summary>A file has more users than the process may hold in memory.</summary>
 public sealed class SpoolTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
@@ -12,7 +12,7 @@ public sealed class SpoolTests
     [InlineData("process")]
     [InlineData("process --dry-run")]
     [InlineData("verify")]
-    public async Task An_unwritable_spool_folder_is_one_line_and_changes_nothing(string command)
+    public async Task An_unwritable_spool_folder_is_reported_in_one_line_and_changes_nothing(string command)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var file = EventFile.Random(Seed.Random(command), 500, 100);
