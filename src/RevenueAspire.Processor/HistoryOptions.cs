@@ -11,8 +11,8 @@ public sealed class HistoryOptions
     /// <summary>True starts a history if the ledger keeps none. False refuses a ledger that keeps one. Null adapts to the ledger.</summary>
     public bool? Enabled { get; set; }
 
-    /// <summary>Age at which events are removed from the history, at least 1 hour; null keeps all. Whole partitions are removed: of one day each for up to 60
-    /// days, else of 30 days each. Balances do not change.</summary>
+    /// <summary>Age at which events are removed from the history, at least 1 hour; null keeps all. Whole partitions are removed. A partition covers 1 day if
+    /// this value is at most 60 days, else 30 days. Balances do not change.</summary>
     [Range(typeof(TimeSpan), "01:00:00", "36500.00:00:00")]
     public TimeSpan? Retain { get; set; }
 }

@@ -61,7 +61,7 @@ internal sealed class RangeAggregator : IDisposable
         _workers[0].SpillAbove(_usersPerWorker - 1);
     }
 
-    /// <summary>Sorts the users of all workers. Valid until <see cref="Clear"/> or the next aggregation.</summary>
+    /// <summary>Sorts the users of all workers. The result is valid until <see cref="Clear"/> or the next aggregation.</summary>
     /// <exception cref="IOException">The disk is full, or failed.</exception>
     public IRangeUsers Sort()
     {

@@ -4,8 +4,8 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Renews the lease of a range during the work, and cancels the work if the lease is lost. Otherwise two processors would do the same work, but never
-/// count it twice (rule M3).</summary>
+/// <summary>Renews the lease of a range during the work, and cancels the work if the lease is lost. Otherwise two processors would do the same work, although
+/// it would still count only once (rule M3).</summary>
 internal sealed class RangeLease : IAsyncDisposable
 {
     private readonly NpgsqlDataSource _database;

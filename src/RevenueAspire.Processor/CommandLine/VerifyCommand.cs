@@ -63,8 +63,8 @@ internal static class VerifyCommand
         {
             Print(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{total.Source}{(total.Generation > 1 ? $" (generation {total.Generation})" : "")}, bytes {total.From} to {total.Through}: the table has "
-                    + $"{total.Counter} {total.Table}, the source has {total.Events}"));
+                $"{total.Source}{(total.Generation > 1 ? $" (generation {total.Generation})" : "")}, bytes {total.From} to {total.Through}, "
+                    + $"{total.Counter}: the table has {total.Table}, the source has {total.Events}"));
         }
 
         if (result.Unchecked is { Contradicts: true } wrong)
