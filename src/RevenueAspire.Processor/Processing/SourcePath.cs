@@ -22,7 +22,7 @@ internal static class SourcePath
             return EventLogReader.IsLog(full)
                 ? full
                 : throw new UserErrorException(
-                    $"{path}: this directory is not a log (it contains no log.json); give the files in it, for example {Path.Combine(path, "*.jsonl")}");
+                    $"{path}: is a directory, but not a log (it contains no log.json); give the files in it, for example {Path.Combine(path, "*.jsonl")}");
         }
 
         if (!File.Exists(full))
