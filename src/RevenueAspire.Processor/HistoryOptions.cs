@@ -2,17 +2,17 @@ using System.ComponentModel.DataAnnotations;
 
 namespace RevenueAspire.Processor;
 
-/// <summary>Settings of the history (section <c>History</c>): which events make up each balance.</summary>
+/// <summary>Settings of the history (section <c>History</c>), which lists the events of each balance.</summary>
 public sealed class HistoryOptions
 {
     /// <summary>The section of the configuration.</summary>
     public const string Section = "History";
 
-    /// <summary>True begins a history where the ledger keeps none. False refuses a ledger that keeps one. Null does as the ledger does.</summary>
+    /// <summary>True starts a history if the ledger keeps none. False refuses a ledger that keeps one. Null adapts to the ledger.</summary>
     public bool? Enabled { get; set; }
 
-    /// <summary>Age at which the history of events is removed, 1 hour at least; null keeps all. Whole partitions are removed: one per day for up to 60 days,
-    /// else one per 30 days. Balances do not change.</summary>
+    /// <summary>Age at which events are removed from the history, at least 1 hour; null keeps all. Whole partitions are removed. A partition covers 1 day if
+    /// this value is at most 60 days, else 30 days. Balances do not change.</summary>
     [Range(typeof(TimeSpan), "01:00:00", "36500.00:00:00")]
     public TimeSpan? Retain { get; set; }
 }

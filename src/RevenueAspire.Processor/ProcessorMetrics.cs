@@ -13,7 +13,7 @@ internal sealed class ProcessorMetrics : IDisposable
     private readonly Meter _meter;
     private readonly Counter<long> _events;
 
-    /// <param name="meter">Taken over.</param>
+    /// <param name="meter">The meter; this object disposes of it.</param>
     public ProcessorMetrics(Meter meter)
     {
         _meter = meter;
@@ -21,7 +21,7 @@ internal sealed class ProcessorMetrics : IDisposable
         _meter.CreateObservableGauge("revenue.processor.lag", ObserveLags, "By", "Bytes between a log's applied offset and its durable mark.");
     }
 
-    /// <summary>Counts the lines of a range, once it is certain that it will be merged.</summary>
+    /// <summary>Counts the lines of a range as soon as its merge is certain.</summary>
     public void CountEvents(long events, long rejects)
     {
         _events.Add(events, Accepted);
@@ -31,10 +31,10 @@ internal sealed class ProcessorMetrics : IDisposable
         }
     }
 
-    /// <summary>Shows a log's lag for as long as it is followed.</summary>
+    /// <summary>Reports a log's lag while the log is followed.</summary>
     public void ObserveLag(Guid logId, Func<long> lag) => _lags[logId] = lag;
 
-    /// <summary>Ends <see cref="ObserveLag"/>.</summary>
+    /// <summary>Stops reporting a log's lag.</summary>
     public void ForgetLag(Guid logId) => _lags.TryRemove(logId, out _);
 
     /// <inheritdoc/>

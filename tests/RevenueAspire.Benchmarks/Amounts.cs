@@ -1,6 +1,6 @@
 namespace RevenueAspire.Benchmarks;
 
-/// <summary>Sizes of the measurements. With <c>--quick</c>, they only show that a measurement runs, and its figures mean nothing.</summary>
+/// <summary>Sizes of the measurements. With <c>--quick</c>, a measurement only shows that it runs, and its figures are meaningless.</summary>
 /// <remarks>Set once, before the first measurement.</remarks>
 internal static class Amounts
 {

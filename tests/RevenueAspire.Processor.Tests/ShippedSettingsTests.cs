@@ -11,7 +11,7 @@ public sealed class ShippedSettingsTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
-    public void The_shipped_file_has_no_setting_of_the_sections_that_are_then_not_read()
+    public void The_shipped_file_sets_none_of_the_sections_that_a_command_skips()
     {
         using var file = ShippedSettings.Open();
         var settings = new ConfigurationBuilder().AddJsonStream(file).Build();
@@ -29,7 +29,7 @@ public sealed class ShippedSettingsTests : IDisposable
     public void A_variable_of_a_section_is_a_setting(string name, bool areShipped) => Assert.Equal(areShipped, AreInForce(new Hashtable { [name] = "1" }));
 
     [Fact]
-    public void A_changed_or_added_file_holds_settings()
+    public void A_changed_or_added_file_contains_settings()
     {
         Assert.True(AreInForce([]));
         Write("appsettings.json", Shipped());

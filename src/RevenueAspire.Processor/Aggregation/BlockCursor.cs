@@ -5,9 +5,9 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>Cuts a range into blocks of whole lines, in order, for any number of workers: a free worker takes the next one. Thread-safe.</summary>
-/// <remarks>Reading and hashing happen under one lock, parsing outside of it. Memory is a buffer a worker plus the piece of a line that is carried from one
-/// block to the next.</remarks>
+/// <summary>Cuts a range into blocks of whole lines. Each free worker takes the next block. Thread-safe.</summary>
+/// <remarks>Reading and hashing happen under one lock; parsing happens outside it. Memory use: one buffer per worker, plus the partial line carried over to the
+/// next block.</remarks>
 internal sealed class BlockCursor : IDisposable
 {
     private const int BeginningBytes = 256;
@@ -27,11 +27,11 @@ internal sealed class BlockCursor : IDisposable
     private bool _afterDamage;
     private bool _stopped;
 
-    /// <param name="source">Where to read.</param>
-    /// <param name="from">The beginning of a line (or, in a file, the offset after a last line that was counted without newline).</param>
-    /// <param name="end">The beginning of a line, or the source's end.</param>
-    /// <param name="blockBytes">Bytes of a block.</param>
-    /// <param name="hash">Whether the bytes are hashed.</param>
+    /// <param name="source">The source to read.</param>
+    /// <param name="from">The start of a line. In a file, also the end of a last line that was counted without its newline.</param>
+    /// <param name="end">The start of a line, or the end of the source.</param>
+    /// <param name="blockBytes">Block size in bytes.</param>
+    /// <param name="hash">Whether to hash the bytes.</param>
     public BlockCursor(ISourceReader source, long from, long end, int blockBytes, bool hash)
     {
         _source = source;
@@ -45,7 +45,7 @@ internal sealed class BlockCursor : IDisposable
             Span<byte> before = stackalloc byte[1];
             if (source.Read(from - 1, before).Count == 0)
             {
-                // The range before this one ended right after damage.
+                // The previous range ended right after damage.
                 _afterDamage = true;
             }
             else
@@ -55,7 +55,7 @@ internal sealed class BlockCursor : IDisposable
         }
     }
 
-    /// <summary>Everything before this offset was handed out.</summary>
+    /// <summary>All bytes before this offset have been handed out.</summary>
     public long HandedOut
     {
         get
@@ -67,10 +67,10 @@ internal sealed class BlockCursor : IDisposable
         }
     }
 
-    /// <summary>Unreadable stretches; complete at the end.</summary>
+    /// <summary>Unreadable stretches found so far; complete after the last block.</summary>
     public List<UnreadableStretch> Damage { get; } = [];
 
-    /// <summary>Blocks handed out.</summary>
+    /// <summary>Number of blocks handed out.</summary>
     public int Blocks
     {
         get
@@ -82,10 +82,10 @@ internal sealed class BlockCursor : IDisposable
         }
     }
 
-    /// <summary>SHA-256 of everything handed out; to be called once, at the end.</summary>
+    /// <summary>SHA-256 of all bytes handed out. Call once, after the last block.</summary>
     public byte[] Hash() => _hash?.GetHashAndReset() ?? [];
 
-    /// <summary>Hands out nothing more: the range ends at <see cref="HandedOut"/>.</summary>
+    /// <summary>Hands out no more blocks: the range ends at <see cref="HandedOut"/>.</summary>
     public void Stop()
     {
         lock (_lock)
@@ -95,7 +95,7 @@ internal sealed class BlockCursor : IDisposable
     }
 
     /// <summary>Reads the next block.</summary>
-    /// <param name="buffer">The worker's own; replaced by a larger one when a line needs it.</param>
+    /// <param name="buffer">The worker's buffer; replaced by a larger one if a block needs more space.</param>
     /// <param name="block">The block.</param>
     /// <returns>False at the end, or after <see cref="Stop"/>.</returns>
     public bool TryNext(ref byte[] buffer, out Block block)
@@ -105,7 +105,7 @@ internal sealed class BlockCursor : IDisposable
             block = default;
             if (_position >= _end && _carried == 0 && _end < _to)
             {
-                // Here a line ends, with or without a newline. Next comes another line, or the newline that was written later.
+                // A line ends here, with or without a newline. The next bytes are another line, or the newline that was written later.
                 Span<byte> before = stackalloc byte[1];
                 SourceScan.Fill(_source, _end - 1, before);
                 _continuesLine = before[0] != (byte)'\n';
@@ -141,7 +141,7 @@ internal sealed class BlockCursor : IDisposable
 
                 if (damage is { } gap)
                 {
-                    // The line that the damage cuts is lost with it: one reject, at the line's beginning.
+                    // The damage destroys the line that it cuts off: report one reject, at the start of the line.
                     block = HandOut(BlockKind.Damaged, buffer, offset, filled, gap.Damage ?? UnknownDamage);
                     Skip(gap);
                     return true;
@@ -171,7 +171,7 @@ internal sealed class BlockCursor : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _hash?.Dispose();
 
-    /// <summary>The next offset after the given one at which reading pauses: the end of a line that may lack a newline, or the end.</summary>
+    /// <summary>The next offset at which a block must end: the end of a line that may lack a newline, or the end of the range.</summary>
     private long NextLineEnd(long after)
     {
         while (_lineEnds < _source.LineEnds.Count)
@@ -235,7 +235,7 @@ internal sealed class BlockCursor : IDisposable
         _afterDamage = true;
     }
 
-    /// <summary>Passes over the rest of a line without holding it; the beginning in the buffer stays.</summary>
+    /// <summary>Skips the rest of a line without storing it. The start of the line stays in the buffer.</summary>
     private void PassLine(byte[] buffer)
     {
         var window = buffer.AsSpan(Math.Min(BeginningBytes, buffer.Length / 2));

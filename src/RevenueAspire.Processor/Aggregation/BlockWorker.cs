@@ -6,18 +6,18 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>A rejected line, its number counted from the beginning of its block.</summary>
+/// <summary>A rejected line. Its line number is relative to its block.</summary>
 internal sealed record Reject(int Block, RejectedLine Line);
 
-/// <summary>One thread's share of a range: its buffer, its parser, its users.</summary>
+/// <summary>The state of one worker thread: buffer, parser and users.</summary>
 internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
 {
     private const int BeginningBytes = 256;
 
-    /// <summary>Bytes of events in the memory of one worker. Putting them in order takes as much again.</summary>
+    /// <summary>Bytes of events in memory above which a worker writes its users to disk. Grouping the events by user needs the same amount again.</summary>
     private const long MaxEventBytes = 24 << 20;
 
-    /// <summary>Lines after which a plain line is tried again.</summary>
+    /// <summary>The longest pause, in lines, before the fast path for plain lines is tried again.</summary>
     private const int MostUntried = 63;
 
     private readonly EventParser _parser = new(types);
@@ -27,13 +27,13 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
     private readonly List<int> _lines = [];
     private int _maxRejects = int.MaxValue;
 
-    /// <summary>Holds the block that is being parsed.</summary>
+    /// <summary>The bytes of the current block.</summary>
     public byte[] Buffer = [];
 
-    /// <summary>Bytes aggregated since the worker was made.</summary>
+    /// <summary>Bytes aggregated since the worker was created.</summary>
     public long BytesAggregated;
 
-    /// <summary>Rejected lines of this range.</summary>
+    /// <summary>Number of rejected lines stored for this range.</summary>
     public int RejectCount;
 
     /// <summary>The users in memory.</summary>
@@ -42,30 +42,30 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
     /// <summary>The users on disk.</summary>
     public RunFile Runs { get; } = new();
 
-    /// <summary>How often each event counts.</summary>
+    /// <summary>How many times each event counts.</summary>
     public int Times { get; set; } = 1;
 
     public long Events { get; private set; }
 
-    /// <summary>Lines that are no events, held or not.</summary>
+    /// <summary>Number of rejected lines, stored or not.</summary>
     public long RejectedLines { get; private set; }
 
-    /// <summary>Sum of the events, each once, whatever <see cref="Times"/> says.</summary>
+    /// <summary>Sum of the events. Each event counts once, regardless of <see cref="Times"/>.</summary>
     public WideSum Revenue;
 
     public long? UnknownNameAt { get; private set; }
 
-    /// <summary>The line at which this worker stopped because it held the most rejects allowed; else null. After the range's beginning, since those rejects
-    /// come before it.</summary>
+    /// <summary>Offset of the line at which this worker stopped because it had stored the maximum number of rejects; else null. Always after the start of the
+    /// range, because those rejects precede it.</summary>
     public long? FullAt { get; private set; }
 
-    /// <summary>Whether rejected lines are held.</summary>
+    /// <summary>Whether to store rejected lines.</summary>
     public bool KeepsRejects { get; set; } = true;
 
-    /// <summary>Rejects, their lines counted from the beginning of their block.</summary>
+    /// <summary>The stored rejects. Their line numbers are relative to their blocks.</summary>
     public List<Reject> Rejects { get; } = [];
 
-    /// <summary>Starts a range; the users stay.</summary>
+    /// <summary>Starts a range. Users of earlier ranges stay in the table.</summary>
     public void Begin(int maxRejects, ISourceReader source, long from, int sourceNumber)
     {
         if (Users.Events is { } events)
@@ -97,7 +97,7 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
         };
         if (Users.Events is { HasPending: true } waiting)
         {
-            // The batch goes on in the next block: its last record has the time.
+            // The batch continues in the next block, and only its last record contains the time.
             waiting.SetTime(times.After(block.Offset + block.Count));
         }
 
@@ -106,7 +106,7 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
         Volatile.Write(ref BytesAggregated, BytesAggregated + block.Count);
     }
 
-    /// <summary>Writes the users to disk as a sorted run where memory holds more of them than a limit.</summary>
+    /// <summary>Writes the users to disk as a sorted run if they exceed the limit, or if their events take too much memory.</summary>
     public void SpillAbove(int users)
     {
         if (Users.Weight > users || Users.Events?.Bytes > MaxEventBytes)
@@ -117,7 +117,7 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
         }
     }
 
-    /// <summary>Writes all users to disk, and gives their memory back: the next range is aggregated while these are merged.</summary>
+    /// <summary>Writes all users to disk and releases their memory, because the next range is aggregated while these users are merged.</summary>
     public void SpillAll()
     {
         SpillAbove(0);
@@ -131,8 +131,8 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
 
     private static UserSums NewUsers(bool keepsEvents) => new() { Events = keepsEvents ? new UserEvents() : null };
 
-    /// <summary>Writes the number of lines of each block that this worker aggregated.</summary>
-    /// <param name="lines">A place for each block of the range.</param>
+    /// <summary>Stores the line count of each block that this worker aggregated.</summary>
+    /// <param name="lines">One element per block of the range.</param>
     public void CopyLinesTo(Span<long> lines)
     {
         for (var index = 0; index < _blocks.Count; index++)
@@ -149,8 +149,8 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
         long line = 0;
         var first = true;
 
-        // Of a log, the last record of a batch ends in the server's fields, and each single event does: after such a record the next ones are not tried, ever
-        // more of them.
+        // In a log, each single event and the last record of each batch end with the server's fields, so they are not plain lines. After each failure in a row,
+        // parse more lines in full before trying the fast path again.
         var (untried, skip) = (0, 0);
         while (rest.Length > 0)
         {
@@ -199,14 +199,14 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
             var reason = RejectReason.TooLong;
             if (Users.Events is not null)
             {
-                // The events of a user are kept in the order of their offsets.
+                // A user's events must stay in the order of their offsets, so add the queued events first.
                 _queue.AddTo(Users, all, Times, block.Offset, _parser.Types, ref Revenue);
             }
 
             var outcome = content.Length > source.MaxLineBytes ? ParseOutcome.Rejected : Count(content, offset, out reason);
             if (outcome == ParseOutcome.Rejected && first && block.AfterDamage && reason != RejectReason.NameUnknown)
             {
-                // The rest of a record that damage cut: no suffix of a valid record is itself one, so it counts only where a record begins here.
+                // The rest of a record cut by damage does not count as a line. No suffix of a valid record is valid, so a valid line here is a whole record.
                 line--;
             }
             else if (outcome == ParseOutcome.Rejected)
@@ -222,7 +222,7 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
             }
             else if (outcome == ParseOutcome.Blank && first && block.ContinuesLine)
             {
-                // Only the newline of a line that was counted before it had one.
+                // This is only the newline of a line that was counted earlier without it.
                 line--;
             }
 
@@ -236,7 +236,7 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
         return line;
     }
 
-    // Apart, since the Release build holds no code for methods that touch an Int128 (see WideSum).
+    // A separate method, because the Release build contains no precompiled code for methods that use Int128 (see WideSum).
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ParseOutcome Count(ReadOnlySpan<byte> content, long offset, out RejectReason reason)
     {

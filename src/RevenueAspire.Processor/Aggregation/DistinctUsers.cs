@@ -2,12 +2,11 @@ using System.Runtime.CompilerServices;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>Counts the users of several tables, each user once, on all cores. No table may change meanwhile.</summary>
+/// <summary>Counts the distinct users of several tables on all cores. No table may change during the count.</summary>
 internal static class DistinctUsers
 {
     private const int Ahead = 16;
 
-    /// <summary>Counts the users.</summary>
     public static long Count(UserSums[] tables)
     {
         long users = tables[0].Count;
@@ -20,7 +19,7 @@ internal static class DistinctUsers
         return users;
     }
 
-    /// <summary>Counts the users in one share of a table's slots that no other table has.</summary>
+    /// <summary>Counts the users in one share of a table's slots that none of the other tables contains.</summary>
     internal static long CountNotIn(ReadOnlySpan<UserSums> others, UserSums table, int share, int shares)
     {
         var slots = table.Slots;

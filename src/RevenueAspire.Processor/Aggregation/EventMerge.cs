@@ -2,20 +2,20 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>Reads the events of one user from several places as one, in ascending order of offsets. Used again for the next user; not thread-safe.</summary>
+/// <summary>Merges one user's events from several places, in ascending order of offset. Reusable for the next user; not thread-safe.</summary>
 internal sealed class EventMerge
 {
     private readonly List<EventStream> _streams = [];
     private int _open;
     private int _first;
 
-    /// <summary>Begins the next user.</summary>
+    /// <summary>Starts the next user.</summary>
     public void Clear() => (_open, _first) = (0, 0);
 
-    /// <summary>Adds a place.</summary>
-    /// <param name="source">Not changed while this reads.</param>
-    /// <param name="at">Where the user's events begin in it.</param>
-    /// <param name="bytes">Their length; 0 for none.</param>
+    /// <summary>Adds a place that contains events of the user.</summary>
+    /// <param name="source">Must not change while this instance reads it.</param>
+    /// <param name="at">Position of the user's first event.</param>
+    /// <param name="bytes">Length of the user's events in bytes; 0 for none.</param>
     public void Add(EventBytes source, long at, long bytes)
     {
         if (bytes == 0)
@@ -52,7 +52,7 @@ internal sealed class EventMerge
             return true;
         }
 
-        // The places mostly follow one another, so the order changes seldom.
+        // Most places cover consecutive offsets, so the order rarely changes.
         for (var index = _first; index + 1 < _open && _streams[index].Current.Offset > _streams[index + 1].Current.Offset; index++)
         {
             (_streams[index], _streams[index + 1]) = (_streams[index + 1], _streams[index]);
@@ -95,10 +95,10 @@ internal sealed class EventMerge
 /// <summary>Bytes of events, in memory or on disk.</summary>
 internal abstract class EventBytes(EventForm form)
 {
-    /// <summary>How they are to be read.</summary>
+    /// <summary>The encoding of the events.</summary>
     public EventForm Form { get; } = form;
 
-    /// <summary>The bytes from a place on, at least one whole event. Valid until the next call.</summary>
+    /// <summary>The bytes from a position onwards, at least one whole event. Valid until the next call.</summary>
     public abstract ReadOnlySpan<byte> Peek(long at, long end);
 }
 

@@ -2,7 +2,7 @@ using RevenueAspire.Events;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>A few events between parser and table: their places in the table are asked of memory all at once, instead of one after the other. Not
+/// <summary>Holds up to 64 events between parser and table, so the CPU can fetch their table slots in parallel instead of one after the other. Not
 /// thread-safe.</summary>
 internal sealed class EventQueue
 {
@@ -11,10 +11,11 @@ internal sealed class EventQueue
     private readonly uint[] _hashes = new uint[Capacity];
     private int _count;
 
-    /// <summary>Whether it must be emptied before more events are taken.</summary>
+    /// <summary>Whether the queue must be emptied before it can take more events.</summary>
     public bool IsFull => _count == Capacity;
 
-    /// <summary>Takes plain lines from a block, as many as there is room for. Arguments as of <see cref="EventParser.TakePlainLines"/>.</summary>
+    /// <summary>Takes plain lines from a block until a line is not plain or the queue is full. For the parameters see
+    /// <see cref="EventParser.TakePlainLines"/>.</summary>
     /// <returns>Number of events taken.</returns>
     public int Take(EventParser parser, ReadOnlySpan<byte> block, ref int at, int maxLineBytes)
     {
@@ -25,11 +26,11 @@ internal sealed class EventQueue
 
     /// <summary>Adds all events to the table.</summary>
     /// <param name="users">The table.</param>
-    /// <param name="block">The block that the events are of.</param>
-    /// <param name="times">How often each event counts.</param>
+    /// <param name="block">The block that contains the events.</param>
+    /// <param name="times">How many times each event counts.</param>
     /// <param name="blockOffset">Offset of the block in the source.</param>
-    /// <param name="types">The known names.</param>
-    /// <param name="revenue">The sum of the events, each once.</param>
+    /// <param name="types">The known event names.</param>
+    /// <param name="revenue">The sum to which each event is added once.</param>
     public void AddTo(UserSums users, ReadOnlySpan<byte> block, int times, long blockOffset, EventTypes types, ref WideSum revenue)
     {
         var events = _events.AsSpan(0, _count);
@@ -76,7 +77,7 @@ internal sealed class EventQueue
     {
         users.TryFind(block.Slice(plain.UserIdAt, plain.UserIdLength), hash, out var record);
 
-        // A plain line has exactly this between the user id and the name.
+        // In a plain line, exactly this text separates the user id and the name.
         var name = block[(plain.UserIdAt + plain.UserIdLength + "\",\"name\":\""u8.Length)..];
         types.TryGet(name[..name.IndexOf((byte)'"')], out var type, out var sign);
         kept.Add(record, blockOffset + plain.UserIdAt - EventParser.PlainUserIdAt, type, sign * plain.Delta);

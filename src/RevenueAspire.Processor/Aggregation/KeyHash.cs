@@ -4,14 +4,14 @@ using System.Runtime.CompilerServices;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>A fast hash of user ids: 8 bytes at a time, multiply and fold (the construction of wyhash). Each start draws new secrets, so no caller can prepare
-/// ids that collide.</summary>
+/// <summary>A fast hash of user ids, constructed like wyhash: multiply and fold 8 bytes at a time. Each process draws new secrets, so a caller cannot prepare
+/// colliding ids.</summary>
 internal static class KeyHash
 {
     private static readonly ulong Secret1 = NextSecret();
     private static readonly ulong Secret2 = NextSecret();
 
-    /// <summary>32 well-mixed bits of a key of at least 1 byte.</summary>
+    /// <summary>Hashes a key of at least 1 byte to 32 well-mixed bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint Compute(ReadOnlySpan<byte> key)
     {
@@ -49,7 +49,8 @@ internal static class KeyHash
         return (uint)(mixed ^ mixed >> 32);
     }
 
-    /// <summary>Whether two keys are the same. Two loads that overlap instead of a call, for the length of most ids: 0.97 of the time of a dry run.</summary>
+    /// <summary>Whether two keys are equal. For 8 to 16 bytes, the length of most ids, two overlapping loads replace a call: a dry run takes 3 % less
+    /// time.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AreEqual(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right) =>
         left.Length == right.Length
@@ -64,8 +65,8 @@ internal static class KeyHash
         return high ^ low;
     }
 
-    /// <summary>A random uuid comes from the operating system's secure generator, and costs no library of cryptography at start. Folding its halves covers the
-    /// few bits that are fixed.</summary>
+    /// <summary>A random UUID comes from the operating system's secure generator, and loads no cryptography library at start. Folding its halves masks the few
+    /// fixed bits.</summary>
     private static ulong NextSecret()
     {
         Span<byte> bytes = stackalloc byte[16];

@@ -4,9 +4,9 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>Aggregates ranges in bounded memory (rule M4), on several cores: each worker parses blocks of whole lines into its own table. A table that has
-/// its share of <see cref="ProcessorOptions.MaxUsersInMemory"/> is sorted and written to disk as a run. Not thread-safe; reusable, and keeps its
-/// memory.</summary>
+/// <summary>Aggregates ranges in bounded memory (rule M4) on several cores: each worker parses blocks of whole lines into its own table. When a table reaches
+/// its share of <see cref="ProcessorOptions.MaxUsersInMemory"/>, the worker sorts it and writes it to disk as a run. Reusable, and keeps its memory; not
+/// thread-safe.</summary>
 internal sealed class RangeAggregator : IDisposable
 {
     private readonly ProcessorOptions _options;
@@ -15,8 +15,8 @@ internal sealed class RangeAggregator : IDisposable
 
     /// <param name="types">The event names that count.</param>
     /// <param name="options">Limits and block size.</param>
-    /// <param name="workers">Threads to use, at least 1.</param>
-    /// <param name="keepsEvents">Whether the events of each user are kept, for the history.</param>
+    /// <param name="workers">Number of threads, at least 1.</param>
+    /// <param name="keepsEvents">Whether to keep the events of each user for the history.</param>
     public RangeAggregator(EventTypes types, ProcessorOptions options, int workers, bool keepsEvents = false)
     {
         _options = options;
@@ -28,24 +28,24 @@ internal sealed class RangeAggregator : IDisposable
         }
     }
 
-    /// <summary>Bytes aggregated since the aggregator was made; may be read from any thread, for progress.</summary>
+    /// <summary>Bytes aggregated since creation. Any thread may read it to report progress.</summary>
     public long BytesAggregated => _workers.Sum(worker => Volatile.Read(ref worker.BytesAggregated));
 
-    /// <summary>How often an event counts in the next aggregations, at least 1.</summary>
+    /// <summary>How many times each event counts in the next aggregations, at least 1.</summary>
     public int Times
     {
         set => Array.ForEach(_workers, worker => worker.Times = value);
     }
 
-    /// <summary>Number of the source in the events of the next aggregations. Call <see cref="Spill"/> before another one: events of two ranges do not lie in
-    /// one table.</summary>
+    /// <summary>Source number to store with the events of the next aggregations. Call <see cref="Spill"/> before changing it, because a table holds events of
+    /// one range only.</summary>
     public int SourceNumber { get; set; }
 
     /// <summary>Writes all users to disk.</summary>
     /// <exception cref="IOException">The disk is full, or failed.</exception>
     public void Spill() => WorkerThreads.Run(_workers.Length, number => _workers[number].SpillAll());
 
-    /// <summary>False where rejected lines are of no interest: none is held, and they limit nothing.</summary>
+    /// <summary>Set to false to only count rejected lines: they are then not stored, and do not limit the range.</summary>
     public bool KeepsRejects
     {
         set => Array.ForEach(_workers, worker => worker.KeepsRejects = value);
@@ -61,7 +61,7 @@ internal sealed class RangeAggregator : IDisposable
         _workers[0].SpillAbove(_usersPerWorker - 1);
     }
 
-    /// <summary>Sorts the users of all workers. Valid until <see cref="Clear"/> or the next aggregation.</summary>
+    /// <summary>Sorts the users of all workers. The result is valid until <see cref="Clear"/> or the next aggregation.</summary>
     /// <exception cref="IOException">The disk is full, or failed.</exception>
     public IRangeUsers Sort()
     {
@@ -79,7 +79,7 @@ internal sealed class RangeAggregator : IDisposable
         return new SpilledUsers([.. Runs]);
     }
 
-    /// <summary>Counts the users of all workers, each once, on all cores.</summary>
+    /// <summary>Counts the distinct users of all workers on all cores.</summary>
     public long CountUsers() => Runs.Any()
         ? ((SpilledUsers)Sort()).CountUsers(_workers.Length)
         : DistinctUsers.Count(Array.ConvertAll(_workers, worker => worker.Users));
@@ -87,7 +87,7 @@ internal sealed class RangeAggregator : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Array.ForEach(_workers, worker => worker.Runs.Dispose());
 
-    /// <summary>Forgets all users; their memory is used again.</summary>
+    /// <summary>Removes all users, and keeps their memory for reuse.</summary>
     public void Clear()
     {
         foreach (var worker in _workers)
@@ -97,13 +97,13 @@ internal sealed class RangeAggregator : IDisposable
         }
     }
 
-    /// <summary>Aggregates [from, to), or less when <paramref name="limited"/> and a limit is reached. Adds to the users that are there: call
-    /// <see cref="Clear"/> before a separate range; a limited range is separate unless <see cref="KeepsRejects"/> is false.</summary>
-    /// <param name="source">Where to read.</param>
-    /// <param name="from">The beginning of a line.</param>
-    /// <param name="to">The beginning of a line, or the source's end.</param>
-    /// <param name="limited">False where the end is fixed already.</param>
-    /// <param name="hashed">Whether the bytes' hash is wanted.</param>
+    /// <summary>Aggregates [from, to), or less if <paramref name="limited"/> and a limit is reached. Adds to the users already present: call
+    /// <see cref="Clear"/> first for a separate range. A limited range must be separate unless <see cref="KeepsRejects"/> is false.</summary>
+    /// <param name="source">The source to read.</param>
+    /// <param name="from">The start of a line.</param>
+    /// <param name="to">The start of a line, or the end of the source.</param>
+    /// <param name="limited">False if the end is already fixed.</param>
+    /// <param name="hashed">Whether to hash the bytes.</param>
     /// <param name="cancellationToken">Checked between blocks.</param>
     /// <exception cref="SourceStoppedException">The source cannot be read.</exception>
     /// <exception cref="IOException">A disk is full, or failed.</exception>
@@ -121,8 +121,8 @@ internal sealed class RangeAggregator : IDisposable
             return range;
         }
 
-        // Blocks so full of rejects that a worker stopped within one. Others may have continued after it, and a sum cannot be reduced: aggregate again, up
-        // to there.
+        // A worker reached the limit of rejects and stopped within a block. Other workers may have aggregated later blocks, and a sum cannot be undone. So
+        // aggregate again, up to the line where the worker stopped.
         Clear();
         return AggregateOnce(source, from, full, limited: false, hashed, cancellationToken);
     }
@@ -154,7 +154,7 @@ internal sealed class RangeAggregator : IDisposable
         }
         catch
         {
-            // The others need not go on for a range that failed.
+            // The range failed: stop the other workers.
             cursor.Stop();
             throw;
         }
@@ -162,7 +162,7 @@ internal sealed class RangeAggregator : IDisposable
 
     private bool IsFull()
     {
-        // Read without a lock: a worker's count only grows, and being a block late only moves the end by a block.
+        // No lock: the counts only grow, and a stale count only ends the range a block later.
         long rejects = 0;
         foreach (var worker in _workers)
         {

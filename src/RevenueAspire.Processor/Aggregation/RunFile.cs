@@ -6,28 +6,28 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>Writes sorted runs of users to a file without a name in the folder <c>spool</c>. A kill leaves nothing of it. Not thread-safe; the runs may be read
-/// from any number of threads.</summary>
-/// <remarks>A record is the id's length less one (1 byte), the number of bytes of the sum (1), the id, and the sum (zigzag, little-endian). If events are kept,
-/// their number of bytes follows (4, little-endian). The events lie in the same order in a second file without a name.</remarks>
-/// <param name="directory">Made where it is missing; null for the folder of this program.</param>
+/// <summary>Writes sorted runs of users to an unnamed file in the folder <c>spool</c>, which disappears even if the process is killed. Not thread-safe, but any
+/// number of threads may read the runs.</summary>
+/// <remarks>A record contains: id length minus one (1 byte), length of the sum (1), id, sum (zigzag, little-endian). If events are kept, the length of the
+/// user's events follows (4, little-endian). The events are in a second unnamed file, in the same order.</remarks>
+/// <param name="directory">Created if missing; null for the default spool folder.</param>
 internal sealed class RunFile(string? directory = null) : IDisposable
 {
-    /// <summary>Bytes at the beginning of a record.</summary>
+    /// <summary>Bytes of a record before the id.</summary>
     public const int RecordHeader = 2;
 
     /// <summary>Bytes of the longest record.</summary>
     public const int LongestRecord = RecordHeader + EventParser.MaxUserIdBytes + 16 + EventsLength;
 
-    /// <summary>Bytes of the length of a user's events.</summary>
+    /// <summary>Bytes of the field that contains the length of a user's events.</summary>
     public const int EventsLength = sizeof(int);
 
     private const int BufferBytes = 256 << 10;
 
-    /// <summary>Bytes of all runs of this process that are never refused for want of space.</summary>
+    /// <summary>Total run bytes of this process up to which free disk space is not checked.</summary>
     private const long UncheckedBytes = 64L << 20;
 
-    /// <summary>Bytes between two marks: the most that a seek reads.</summary>
+    /// <summary>Bytes between two marks, and so the maximum that a seek reads.</summary>
     private const int MarkBytes = 64 << 10;
 
     private static long _heldByProcess;
@@ -43,12 +43,12 @@ internal sealed class RunFile(string? directory = null) : IDisposable
     private byte[] _eventBuffer = [];
     private int _eventsBuffered;
 
-    /// <summary>The runs since <see cref="Clear"/>.</summary>
+    /// <summary>The runs written since <see cref="Clear"/>.</summary>
     public IReadOnlyList<SortedRun> Runs => _runs;
 
     /// <summary>Writes a run.</summary>
-    /// <param name="users">At least one.</param>
-    /// <exception cref="SpoolException">The folder cannot be written, or the disk is full.</exception>
+    /// <param name="users">At least one user.</param>
+    /// <exception cref="SpoolException">The folder is not writable, or the disk is full.</exception>
     public void Add(SortedUsers users)
     {
         try
@@ -78,12 +78,12 @@ internal sealed class RunFile(string? directory = null) : IDisposable
             (_length, _buffered) = (_runs.Count == 0 ? 0 : _runs[^1].End, 0);
             (_eventsLength, _eventsBuffered) = (_runs.Count == 0 ? 0 : _runs[^1].Events?.End ?? 0, 0);
             throw new SpoolException(
-                $"{_directory}: users that do not fit into memory cannot be written here: {exception.Message} Make room, choose another Data:Directory, or let "
-                + "memory hold more users (Processor:MaxUsersInMemory).", exception);
+                $"{_directory}: cannot write users that do not fit in memory: {exception.Message} Free disk space, choose another Data:Directory, or "
+                + "raise Processor:MaxUsersInMemory.", exception);
         }
     }
 
-    /// <summary>Forgets all runs, and gives their space back.</summary>
+    /// <summary>Removes all runs and frees their disk space.</summary>
     public void Clear()
     {
         ForgetRuns();
@@ -94,7 +94,7 @@ internal sealed class RunFile(string? directory = null) : IDisposable
         }
         catch (IOException exception)
         {
-            throw new SpoolException($"{_directory}: the space of users that are merged cannot be given back: {exception.Message}", exception);
+            throw new SpoolException($"{_directory}: cannot free the disk space of merged users: {exception.Message}", exception);
         }
     }
 
@@ -204,12 +204,12 @@ internal sealed class RunFile(string? directory = null) : IDisposable
     }
 }
 
-/// <summary>Users in ascending order in a part of a file.</summary>
-/// <param name="File">Open for as long as the run is read.</param>
+/// <summary>A section of a file that contains users in ascending order.</summary>
+/// <param name="File">Must stay open while the run is read.</param>
 /// <param name="Start">Offset of the first record.</param>
 /// <param name="End">Exclusive.</param>
 /// <param name="Users">Number of records.</param>
-/// <param name="Marks">Places of some records in ascending order, the first one included.</param>
+/// <param name="Marks">Places of some records in ascending order, including the first record.</param>
 /// <param name="Last">The last user.</param>
 /// <param name="Events">The events of the users; null if none are kept.</param>
 internal sealed record SortedRun(
@@ -218,7 +218,7 @@ internal sealed record SortedRun(
     /// <summary>The first user.</summary>
     public byte[] First => Marks[0].UserId;
 
-    /// <summary>Offset of a record from which all users after a key are found; its own user may come before the key.</summary>
+    /// <summary>Place from which a reader finds all users after the key. A reader may find earlier users first.</summary>
     public RunPlace Seek(ReadOnlySpan<byte> key)
     {
         var (low, high) = (0, Marks.Count);
@@ -236,14 +236,14 @@ internal sealed record SortedRun(
 /// <summary>The place of a record, and of its events in their file.</summary>
 internal readonly record struct RunPlace(long Offset, long EventsAt);
 
-/// <summary>The place of a record.</summary>
+/// <summary>The place of a record, and its user.</summary>
 internal readonly record struct RunMark(long Offset, long EventsAt, byte[] UserId);
 
 /// <summary>The events of a run.</summary>
-/// <param name="File">Open for as long as the run is read.</param>
-/// <param name="End">Where they end in the file.</param>
-/// <param name="Form">How they are to be read.</param>
+/// <param name="File">Must stay open while the run is read.</param>
+/// <param name="End">End of the events in the file.</param>
+/// <param name="Form">The encoding of the events.</param>
 internal sealed record RunEvents(SafeFileHandle File, long End, EventForm Form);
 
-/// <summary>The folder <c>spool</c> cannot be used; the message is for the user, and names the folder. The source is not at fault.</summary>
+/// <summary>The folder <c>spool</c> is unusable; the source is not the cause. The message is for the user.</summary>
 internal sealed class SpoolException(string message, Exception? inner = null) : IOException(message, inner);

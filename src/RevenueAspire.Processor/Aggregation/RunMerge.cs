@@ -5,13 +5,13 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>Reads several sorted runs as one: in order of the users' bytes, and a user that several runs hold once, with its sums added up. Not
+/// <summary>Merges several sorted runs into one sequence in byte order of the ids. A user of several runs appears once, with the total of its sums. Not
 /// thread-safe.</summary>
-/// <remarks>A binary heap over the runs' next users. It compares 8 bytes after the prefix that all users share as one number, and whole ids only where
-/// these are equal.</remarks>
+/// <remarks>A binary heap of the runs, ordered by their next users. It skips the prefix that all users share and compares the next 8 bytes as one number. It
+/// compares whole ids only if these numbers are equal.</remarks>
 internal sealed class RunMerge : IDeltaReader
 {
-    /// <summary>Bytes of all runs that are held at once, as long as each has its least.</summary>
+    /// <summary>Total size of all runs' buffers. With very many runs it is larger, because each run gets at least <see cref="LeastBufferBytes"/>.</summary>
     private const int AllBufferBytes = 32 << 20;
 
     private const int LeastBufferBytes = 4 << 10;
@@ -23,8 +23,8 @@ internal sealed class RunMerge : IDeltaReader
     private int _count;
     private int _length;
 
-    /// <param name="runs">Not changed while this reads.</param>
-    /// <param name="after">Exclusive; empty for all users.</param>
+    /// <param name="runs">Must not change while this instance reads.</param>
+    /// <param name="after">The last user to skip; empty for all users.</param>
     public RunMerge(IReadOnlyList<SortedRun> runs, ReadOnlySpan<byte> after)
     {
         _events = runs[0].Events is null ? null : new EventMerge();
@@ -108,7 +108,7 @@ internal sealed class RunMerge : IDeltaReader
         return _events is not null && _events.Read(out applied);
     }
 
-    /// <summary>Moves the run with the least user to its next one.</summary>
+    /// <summary>Advances the run with the lowest user to its next user.</summary>
     private void Advance()
     {
         if (_heap[0].Read())
@@ -155,7 +155,7 @@ internal sealed class RunMerge : IDeltaReader
         ? _prefixes[left] < _prefixes[right]
         : _heap[left].UserId.SequenceCompareTo(_heap[right].UserId) < 0;
 
-    // Ids hold no U+0000, so padding a short id with zeros keeps the order.
+    // Ids contain no U+0000, so padding a short id with zeros preserves the order.
     private ulong Prefix(ReadOnlySpan<byte> userId)
     {
         var rest = userId[_skip..];

@@ -6,14 +6,14 @@ namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>Reads one run in order. Not thread-safe.</summary>
 /// <param name="run">The run.</param>
-/// <param name="from">The place of a record.</param>
+/// <param name="from">The place of the first record to read.</param>
 /// <param name="bufferBytes">Bytes per read, at least <see cref="RunFile.LongestRecord"/>.</param>
 internal sealed class RunReader(SortedRun run, RunPlace from, int bufferBytes = RunReader.BufferBytes)
 {
-    /// <summary>Read at once where memory does not matter.</summary>
+    /// <summary>Default number of bytes per read.</summary>
     public const int BufferBytes = 64 << 10;
 
-    // The longest record may end at the end of the buffer, and its sum is read as 16 bytes.
+    // A record may end at the end of the buffer, but its sum is read as 16 bytes.
     private readonly byte[] _buffer = new byte[bufferBytes + sizeof(ulong) * 2];
     private readonly FileEventBytes? _events = run.Events is { } events ? new FileEventBytes(events) : null;
     private readonly int _trailer = run.Events is null ? 0 : RunFile.EventsLength;
@@ -60,7 +60,7 @@ internal sealed class RunReader(SortedRun run, RunPlace from, int bufferBytes = 
         return _length > 0;
     }
 
-    /// <summary>Adds the user's events; they stay valid when this reader moves on.</summary>
+    /// <summary>Adds the user's events to a merge. They stay valid after the next <see cref="Read()"/>.</summary>
     public void AddEventsTo(EventMerge merge)
     {
         if (_events is not null)

@@ -3,9 +3,9 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>The users of a range in memory, in order of their bytes.</summary>
-/// <param name="tables">Where they are.</param>
-/// <param name="records">Table (upper 32 bits) and record of each user, in order.</param>
+/// <summary>The users of a range in memory, in byte order of their ids.</summary>
+/// <param name="tables">The tables that contain the users.</param>
+/// <param name="records">Table index (upper 32 bits) and record (lower 32 bits) per user, in order.</param>
 /// <param name="length">Number of users; the array may be longer.</param>
 internal sealed class SortedUsers(UserSums[] tables, ulong[] records, int length) : IRangeUsers
 {
@@ -44,13 +44,13 @@ internal sealed class SortedUsers(UserSums[] tables, ulong[] records, int length
 
     private ReadOnlySpan<byte> UserId(int index) => tables[(int)(records[index] >> 32)].UserId((uint)records[index]);
 
-    /// <summary>The events of a user in one table, as they are written to disk.</summary>
+    /// <summary>The encoded events of a user, if there is only one table.</summary>
     public ReadOnlySpan<byte> EventsAt(int index) => tables[0].Events!.Of((uint)records[index]);
 
     /// <summary>Whether the events of the users are kept.</summary>
     public bool HasEvents => tables.Length > 0 && tables[0].Events is not null;
 
-    /// <summary>How the events are to be read.</summary>
+    /// <summary>The encoding of the events.</summary>
     public EventForm EventForm => tables[0].Events!.Form;
 
     private void FindEvents(int index, EventMerge events)
@@ -106,7 +106,7 @@ internal sealed class SortedUsers(UserSums[] tables, ulong[] records, int length
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private Int128 Sum(int index) => tables[(int)(records[index] >> 32)].Sum((uint)records[index]);
 
-    // In memory the records lie in the order of their insertion.
+    // The records are in insertion order in memory, so reading them in sorted order would miss the CPU's cache.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Prefetch(int index)
     {

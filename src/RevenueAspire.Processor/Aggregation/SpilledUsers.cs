@@ -2,8 +2,8 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>The users of a range that were more than memory holds: sorted runs on disk, which are merged while they are read.</summary>
-/// <remarks>A user has a record in each run in which its events occur. So the number of records is an upper bound of the number of users.</remarks>
+/// <summary>The users of a range that exceeded the memory limit: sorted runs on disk, merged while they are read.</summary>
+/// <remarks>A user has a record in each run that contains its events. So the number of records is an upper bound for the number of users.</remarks>
 internal sealed class SpilledUsers(IReadOnlyList<SortedRun> runs) : IRangeUsers
 {
     /// <inheritdoc/>
@@ -15,7 +15,7 @@ internal sealed class SpilledUsers(IReadOnlyList<SortedRun> runs) : IRangeUsers
     /// <inheritdoc/>
     public IReadOnlyList<byte[]> Split(int parts)
     {
-        // Between two marks lies the same number of bytes of a run.
+        // Marks are evenly spaced in a run, so slices with equally many marks have similar sizes.
         var keys = runs.SelectMany(run => run.Marks.Select(mark => mark.UserId)).ToArray();
         Array.Sort(keys, static (left, right) => left.AsSpan().SequenceCompareTo(right));
         var ends = Enumerable.Range(1, parts - 1).Select(part => keys[(int)((long)part * keys.Length / parts)])

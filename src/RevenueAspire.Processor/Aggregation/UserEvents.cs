@@ -4,17 +4,17 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>The events of the users of one table, for the history. Not thread-safe.</summary>
+/// <summary>The events of each user of one table, for the history. Not thread-safe.</summary>
 /// <remarks>
-/// An event is appended with the place of its user's record. At the end, <see cref="Arrange"/> groups the events by user with a counting sort, which keeps
-/// their order. So collecting costs one write per event, and no object per user. An event is four numbers in the form of
-/// <see cref="HistoryCodec"/>: offset since the beginning of the range, type, value, and in a log the time.
+/// Each event is appended together with the record of its user. At the end, <see cref="Arrange"/> groups the events by user with a stable counting sort. So
+/// collecting costs one write per event, and no object per user. An event is encoded as numbers of <see cref="HistoryCodec"/>: offset from the start of the
+/// range, type, value, and in a log the time.
 /// </remarks>
 internal sealed class UserEvents
 {
     private const int ChunkBytes = 1 << 20;
 
-    /// <summary>Record (4 bytes) and length (1 byte) of an event, before its numbers.</summary>
+    /// <summary>Bytes before the numbers of an event: record (4) and length (1).</summary>
     private const int HeaderBytes = 5;
 
     private readonly List<byte[]> _chunks = [];
@@ -26,32 +26,32 @@ internal sealed class UserEvents
     private int[] _userEnds = [];
     private byte[] _arranged = [];
 
-    /// <summary>An event of a batch, whose last record carries the time.</summary>
+    /// <summary>An event that waits for the last record of its batch, which contains the time.</summary>
     private readonly record struct Pending(uint Record, long Offset, int Type, long Value);
 
-    /// <summary>Bytes that the events take.</summary>
+    /// <summary>Size of the events in bytes.</summary>
     public long Bytes { get; private set; }
 
-    /// <summary>Where the range begins: offsets are relative to it. Set before the first event.</summary>
+    /// <summary>Start of the range; offsets are relative to it. Set before the first event.</summary>
     public long Base { get; set; }
 
-    /// <summary>Whether events have times: those of a log.</summary>
+    /// <summary>Whether events have times; true for a log.</summary>
     public bool HasTimes { get; set; }
 
-    /// <summary>Number of the source, where several are read together.</summary>
+    /// <summary>Number of the source, if several sources are read together.</summary>
     public int Source { get; set; }
 
-    /// <summary>How the events of the range are to be read.</summary>
+    /// <summary>The encoding of the range's events.</summary>
     public EventForm Form => new(Base, HasTimes, Source);
 
     /// <summary>Whether events wait for the time of their batch.</summary>
     public bool HasPending => _pending.Count > 0;
 
-    /// <summary>Adds an event. Those of a user come in ascending order of offsets. In a log it waits for <see cref="SetTime"/>.</summary>
+    /// <summary>Adds an event. The events of one user must be added in ascending order of offset. In a log, an event waits for <see cref="SetTime"/>.</summary>
     /// <param name="record">The user's record in the table.</param>
     /// <param name="offset">Offset in the source.</param>
-    /// <param name="type">Index of the name.</param>
-    /// <param name="value">As sent.</param>
+    /// <param name="type">Index of the event name.</param>
+    /// <param name="value">The value as sent.</param>
     public void Add(uint record, long offset, int type, long value)
     {
         if (HasTimes)
@@ -76,8 +76,8 @@ internal sealed class UserEvents
         _pending.Clear();
     }
 
-    /// <summary>Puts the events of each user together; call once, when all are there.</summary>
-    /// <param name="table">The table that the records are of.</param>
+    /// <summary>Groups the events by user. Call once, after the last event.</summary>
+    /// <param name="table">The table that contains the records.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Arrange(UserSums table)
     {
@@ -108,7 +108,7 @@ internal sealed class UserEvents
 
         Arranged = new MemoryEventBytes(_arranged, Form);
 
-        // Each end moves from the user's first byte to the end of its last event.
+        // Each element now becomes the start of its user's events. The next loop moves it to their end.
         var start = 0;
         foreach (ref var end in ends)
         {
@@ -146,7 +146,7 @@ internal sealed class UserEvents
         return (start, _userEnds[index] - start);
     }
 
-    /// <summary>Forgets all events. A little memory stays for the next range.</summary>
+    /// <summary>Removes all events, and keeps a little memory for the next range.</summary>
     public void Clear()
     {
         const int KeptChunks = 4;
@@ -161,8 +161,8 @@ internal sealed class UserEvents
     }
 
     /// <summary>Reads an event from the front of a user's bytes.</summary>
-    /// <param name="bytes">At least one event; moved past it.</param>
-    /// <param name="form">Of their range.</param>
+    /// <param name="bytes">At least one event; advanced past it.</param>
+    /// <param name="form">The encoding of the range's events.</param>
     public static AppliedEvent Read(ref ReadOnlySpan<byte> bytes, EventForm form)
     {
         var offset = form.Base + (long)HistoryCodec.ReadNumber(ref bytes);
@@ -214,8 +214,8 @@ internal sealed class UserEvents
     }
 }
 
-/// <summary>How the events of a range are to be read.</summary>
-/// <param name="Base">Where the range begins: offsets are relative to it.</param>
-/// <param name="HaveTimes">Whether events have times: those of a log.</param>
-/// <param name="Source">Number of the source, where several are read together.</param>
+/// <summary>The encoding of a range's events.</summary>
+/// <param name="Base">Start of the range; offsets are relative to it.</param>
+/// <param name="HaveTimes">Whether events have times; true for a log.</param>
+/// <param name="Source">Number of the source, if several sources are read together.</param>
 internal readonly record struct EventForm(long Base, bool HaveTimes, int Source);

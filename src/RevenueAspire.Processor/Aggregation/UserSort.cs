@@ -3,17 +3,17 @@ using System.Runtime.CompilerServices;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>Sorts users by the bytes of their ids. Pure functions.</summary>
-/// <remarks>The prefix that all ids share is skipped. Then 8 bytes at a time are compared as one big-endian number. A radix sort from the lowest byte skips
-/// bytes that are the same everywhere. Only runs of equal numbers continue with the next 8 bytes. Ids hold no U+0000, so padding a short id with zeros keeps
-/// the order.</remarks>
+/// <summary>Sorts users by the bytes of their ids.</summary>
+/// <remarks>Skips the prefix that all ids share, then compares 8 bytes at a time as one big-endian number. The radix sort starts at the lowest byte and skips
+/// bytes that are equal in all ids. Only ids with equal numbers are compared by their next 8 bytes. Ids contain no U+0000, so padding a short id with zeros
+/// preserves the order.</remarks>
 internal static class UserSort
 {
     private const int RadixFrom = 512;
 
     /// <summary>Sorts the users of one table.</summary>
-    /// <param name="table">Not changed while the result is read.</param>
-    /// <param name="memory">Used again; the result lives in it.</param>
+    /// <param name="table">Must not change while the result is read.</param>
+    /// <param name="memory">Reusable; it also stores the result.</param>
     public static SortedUsers Sort(UserSums table, SortMemory memory)
     {
         memory.Reserve(table.Count);
@@ -22,7 +22,7 @@ internal static class UserSort
         var skip = count == 0 ? 0 : CommonPrefix([table], [memory.Records], count);
         SortRun(table, memory.Prefixes, memory.Records, 0, count, skip, new Scratch(memory.SparePrefixes, memory.SpareRecords));
 
-        // The prefixes have done their work, and the records of the only table have the number 0.
+        // The prefixes are no longer needed, so reuse their array. The upper 32 bits stay 0, the index of the only table.
         var numbered = memory.Prefixes;
         for (var index = 0; index < count; index++)
         {
@@ -32,7 +32,7 @@ internal static class UserSort
         return new SortedUsers([table], numbered, count);
     }
 
-    /// <summary>Sorts the users of several tables into one sequence; users that several tables hold are added up in the first of them.</summary>
+    /// <summary>Sorts the users of several tables into one sequence. If several tables contain a user, the first of them receives the total.</summary>
     public static SortedUsers Sort(IReadOnlyList<UserSums> tables)
     {
         var filled = tables.Where(table => table.Count > 0).ToArray();
@@ -100,7 +100,7 @@ internal static class UserSort
         var scratch = new Scratch(new ulong[records.Length], new uint[records.Length]);
         SortRun(table, prefixes, records, 0, records.Length, skip, scratch);
 
-        // Deeper rounds have overwritten the prefixes of equal runs; the merge compares by the first ones.
+        // Recursive calls overwrote the prefixes of ids with an equal prefix, and the merge needs the original ones.
         for (var i = 0; i < records.Length; i++)
         {
             prefixes[i] = Prefix(table.UserId(records[i]), skip);
@@ -257,7 +257,7 @@ internal static class UserSort
     }
 }
 
-/// <summary>The arrays that sort one table, for use again. Not thread-safe.</summary>
+/// <summary>Reusable arrays for sorting one table. Not thread-safe.</summary>
 internal sealed class SortMemory
 {
     public uint[] Records { get; private set; } = [];
@@ -268,7 +268,7 @@ internal sealed class SortMemory
 
     public ulong[] SparePrefixes { get; private set; } = [];
 
-    /// <summary>Makes the arrays at least so long.</summary>
+    /// <summary>Grows the arrays to at least this length.</summary>
     public void Reserve(int users)
     {
         if (Records.Length < users)

@@ -1,8 +1,8 @@
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>A sum of 128 bits in two halves. Not thread-safe.</summary>
-/// <remarks>The compiler of the Release build leaves out each method that touches an <see cref="Int128"/>, because the layout of that type is not final.
-/// Such a method is compiled at each start: with the sums of the aggregation as Int128, that took 7 ms of a dry run.</remarks>
+/// <summary>A 128-bit sum as two 64-bit halves. Not thread-safe.</summary>
+/// <remarks>The Release build does not precompile methods that use <see cref="Int128"/>, because the layout of that type is not final. Each start compiles
+/// these methods again: with Int128 for all sums of the aggregation, that took 7 ms of a dry run.</remarks>
 internal struct WideSum
 {
     private ulong _low;

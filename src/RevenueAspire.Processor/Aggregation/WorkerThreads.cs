@@ -3,12 +3,12 @@ using System.Runtime.ExceptionServices;
 namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>Runs a piece of work on several threads and waits for all of them.</summary>
-/// <remarks>Separate threads: the pool's threads serve the waits for Postgres, and starting the pool costs a short command milliseconds that a thread does
-/// not.</remarks>
+/// <remarks>Uses dedicated threads, because pool threads serve the waits for Postgres. Starting the pool would also cost a short command some milliseconds more
+/// than starting a thread.</remarks>
 internal static class WorkerThreads
 {
-    /// <summary>Calls the work once for each number below <paramref name="count"/>, number 0 on the caller's thread. The first exception is thrown again when
-    /// all have ended.</summary>
+    /// <summary>Calls the work once for each number from 0 to <paramref name="count"/> - 1, number 0 on the caller's thread. Rethrows the first exception after
+    /// all calls have ended.</summary>
     public static void Run(int count, Action<int> work)
     {
         ExceptionDispatchInfo? failure = null;

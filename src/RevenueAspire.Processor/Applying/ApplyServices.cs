@@ -27,6 +27,6 @@ internal sealed class ApplyServices(
 
     public RangeMerger Merger { get; } = new(database, retry, options);
 
-    /// <summary>Writes the history; null where the ledger keeps none. Set once, before the first source is applied.</summary>
+    /// <summary>Writes the history; null if the ledger keeps none. Set once, before the first source is applied.</summary>
     public HistoryWriter? History { get; set; }
 }

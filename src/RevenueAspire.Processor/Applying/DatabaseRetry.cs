@@ -7,9 +7,9 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Repeats calls to the ledger while their errors are transient (rule M12), with capped exponential back-off. Thread-safe.</summary>
-/// <remarks>Every call of the ledger is a short transaction that is safe to repeat. The next attempt reads the state, which shows the effect of an attempt in
-/// doubt (rule M6).</remarks>
+/// <summary>Retries ledger calls after transient errors (rule M12), with capped exponential back-off. Thread-safe.</summary>
+/// <remarks>Each call is a short transaction that is safe to repeat. If the outcome of an attempt is unknown, the next attempt reads it from the database (rule
+/// M6).</remarks>
 internal sealed partial class DatabaseRetry
 {
     private static readonly ResiliencePropertyKey<long> Started = new("started");
@@ -20,18 +20,18 @@ internal sealed partial class DatabaseRetry
     private readonly NpgsqlDataSource? _database;
     private readonly Lazy<ResiliencePipeline> _pipeline;
 
-    /// <param name="limit">How long a call is repeated; null: indefinitely.</param>
+    /// <param name="limit">How long to retry a call; null for no limit.</param>
     /// <param name="time">Clock.</param>
-    /// <param name="logger">Hears of each failed attempt.</param>
-    /// <param name="database">Where the calls run: an attempt after a read-only or lost session gets a new one.</param>
+    /// <param name="logger">Logs each failed attempt.</param>
+    /// <param name="database">The database of the calls. After a read-only or lost session, the next attempt uses a new connection.</param>
     public DatabaseRetry(TimeSpan? limit, TimeProvider time, ILogger<DatabaseRetry> logger, NpgsqlDataSource? database = null)
     {
         (_limit, _time, _logger, _database) = (limit, time, logger, database);
         _pipeline = new Lazy<ResiliencePipeline>(Build);
     }
 
-    /// <summary>Runs a call, and again while its error is transient.</summary>
-    /// <exception cref="OperationCanceledException">Cancelled, in a call or between two.</exception>
+    /// <summary>Runs a call, and repeats it while its error is transient.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled during a call or between two calls.</exception>
     public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -56,7 +56,7 @@ internal sealed partial class DatabaseRetry
             },
             cancellationToken);
 
-    /// <summary>Attempts a call once, for 2 seconds at most: for the return of a lease, which saves others a wait and ends without it, too.</summary>
+    /// <summary>Tries once to release a lease, for at most 2 seconds. A release saves other processors a wait; without it, the lease expires.</summary>
     public static async Task TryOnceAsync(Func<CancellationToken, Task> call)
     {
         using var wait = new CancellationTokenSource(TimeSpan.FromSeconds(2));
@@ -66,13 +66,13 @@ internal sealed partial class DatabaseRetry
         }
         catch (Exception exception) when (exception is OperationCanceledException || DatabaseErrors.IsTransient(exception))
         {
-            // The lease ends when its time is over.
+            // The lease will expire.
         }
     }
 
     /// <summary>Continues after a failed first attempt.</summary>
-    /// <remarks>A first attempt nearly always succeeds. The first call through the pipeline takes about 40 ms of a process, a plain call 0.3 ms (Release build,
-    /// 5 runs each).</remarks>
+    /// <remarks>The first attempt bypasses the pipeline, because it nearly always succeeds. A process spends about 40 ms on its first call through the
+    /// pipeline, but 0.3 ms on a direct call (Release build, 5 runs each).</remarks>
     private async Task<T> RetryAsync<T>(long started, Exception first, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
         Exception? failed = first;
@@ -105,7 +105,7 @@ internal sealed partial class DatabaseRetry
                 && (_limit is null || (arguments.Context.Properties.TryGetValue(Started, out var started) && _time.GetElapsedTime(started) < _limit))),
             OnRetry = arguments =>
             {
-                // The first retries are normal with concurrent processors. Log an error that lasts.
+                // The first retries are normal with concurrent processors. Warn only about errors that last.
                 var level = arguments.AttemptNumber < 4 ? LogLevel.Debug : LogLevel.Warning;
                 if (_database is not null)
                 {
@@ -119,6 +119,6 @@ internal sealed partial class DatabaseRetry
         })
         .Build();
 
-    [LoggerMessage(EventId = EventIds.DatabaseRetry, Message = "The database: {Problem} Trying again in {DelaySeconds:0.0} s.")]
+    [LoggerMessage(EventId = EventIds.DatabaseRetry, Message = "Database error: {Problem} Retrying in {DelaySeconds:0.0} s.")]
     private static partial void LogRetry(ILogger logger, LogLevel level, string problem, double delaySeconds);
 }

@@ -6,11 +6,11 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Identifies the rules that turn bytes into sums: the event types, the parser's version, and for files the longest line. Two processors with the same
-/// fingerprint aggregate a range alike (rule M4).</summary>
+/// <summary>Identifies the rules that turn bytes into sums: the event types, the parser's version, and for files the maximum line length. Processors with the
+/// same fingerprint compute the same aggregate of a range (rule M4).</summary>
 internal static class ParsingFingerprint
 {
-    /// <summary>32 bytes.</summary>
+    /// <summary>Computes the fingerprint, 32 bytes.</summary>
     public static ReadOnlyMemory<byte> Compute(EventTypes types, ISourceReader source)
     {
         if (source.Kind == SourceKind.Log)

@@ -4,8 +4,8 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Keeps the lease of a range while it is worked on, and cancels the work when the lease is lost: it would be done twice, though never counted twice
-/// (rule M3).</summary>
+/// <summary>Renews the lease of a range during the work, and cancels the work if the lease is lost. Otherwise two processors would do the same work, although
+/// it would still count only once (rule M3).</summary>
 internal sealed class RangeLease : IAsyncDisposable
 {
     private readonly NpgsqlDataSource _database;
@@ -22,20 +22,20 @@ internal sealed class RangeLease : IAsyncDisposable
         _renewal = RenewAsync(lease);
     }
 
-    /// <summary>Begins to renew a lease that was just taken, at a third of its length.</summary>
+    /// <summary>Starts renewing a newly obtained lease, at intervals of a third of its duration.</summary>
     public static RangeLease Start(NpgsqlDataSource database, Guid rangeId, Guid owner, TimeSpan lease, CancellationToken cancellationToken) =>
         new(database, rangeId, owner, lease, cancellationToken);
 
     /// <summary>Cancelled when the lease is lost, or with the caller's token.</summary>
     public CancellationToken Work => _work.Token;
 
-    /// <summary>Another processor has the range now.</summary>
+    /// <summary>Whether another processor now holds the range.</summary>
     public bool IsLost { get; private set; }
 
-    /// <summary>Set when nothing is left to give back.</summary>
+    /// <summary>Set when the range is merged, so that no release is needed.</summary>
     public bool IsFinished { get; set; }
 
-    /// <summary>Asks whether the range is still ours; stops the work when it is not.</summary>
+    /// <summary>Renews the lease. If another processor now holds the range, cancels the work and returns false.</summary>
     public async Task<bool> IsHeldAsync(TimeSpan lease, CancellationToken cancellationToken)
     {
         if (!IsLost && !await RangeClaims.TryRenewAsync(_database, _rangeId, _owner, lease, cancellationToken).ConfigureAwait(false))
@@ -47,7 +47,7 @@ internal sealed class RangeLease : IAsyncDisposable
         return !IsLost;
     }
 
-    /// <summary>Stops renewing, and gives an unfinished range back so that another may take it at once.</summary>
+    /// <summary>Stops renewing, and releases an unfinished range so that another processor can take it over at once.</summary>
     public async ValueTask DisposeAsync()
     {
         await _renewing.CancelAsync().ConfigureAwait(false);
@@ -77,13 +77,13 @@ internal sealed class RangeLease : IAsyncDisposable
                 }
                 catch (Exception exception) when (DatabaseErrors.IsTransient(exception))
                 {
-                    // The next tick asks again; should the lease end meanwhile, compare-and-set still protects the sums.
+                    // Retry at the next tick. If the lease expires before that, compare-and-set still protects the sums.
                 }
             }
         }
         catch (OperationCanceledException)
         {
-            // The work is over.
+            // The work has ended.
         }
     }
 }

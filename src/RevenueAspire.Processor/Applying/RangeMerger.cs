@@ -3,15 +3,15 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Merges the parts and the rejects of a frozen range, a connection each (rules M5, M6, M8). Thread-safe.</summary>
+/// <summary>Merges the parts and the rejects of a frozen range in parallel, with one connection each (rules M5, M6, M8). Thread-safe.</summary>
 internal sealed class RangeMerger(NpgsqlDataSource database, DatabaseRetry retry, ProcessorOptions options)
 {
-    /// <summary>Merges the unmerged rest. Returns when all is merged, by this processor or another.</summary>
+    /// <summary>Merges all unmerged parts and rejects. Completes when this processor or another has merged everything.</summary>
     /// <exception cref="OperationCanceledException">Cancelled, or the lease was lost.</exception>
     public async Task MergeAsync(
         EventRange range, ISortedDeltas users, IReadOnlyList<RejectedLine> rejects, HistoryWriter? history, RangeLease lease)
     {
-        // The first failure stops the other parts between two statements, so that the range is given back at once.
+        // The first failure stops the other parts between two statements, so the range is released at once.
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(lease.Work);
         var parts = range.Frozen!.Parts.Select(part => StopOthersAsync(MergePartAsync(range, part.Index, users, history, lease, stop.Token), stop));
         await Task.WhenAll([.. parts, StopOthersAsync(MergeRejectsAsync(range, rejects, lease, stop.Token), stop)]).ConfigureAwait(false);
@@ -51,8 +51,8 @@ internal sealed class RangeMerger(NpgsqlDataSource database, DatabaseRetry retry
             lease,
             cancellationToken);
 
-    /// <summary>Merges from the watermark as it was read; after an error, or when another processor moved the watermark, from the one that the database has
-    /// now (M6).</summary>
+    /// <summary>Merges from the known watermark. After an error, or after another processor moved the watermark, reads it again from the database (rule
+    /// M6).</summary>
     private async Task UntilMergedAsync(
         EventRange range, Func<FrozenRange, CancellationToken, Task<bool>> merge, RangeLease lease, CancellationToken cancellationToken)
     {
@@ -66,7 +66,7 @@ internal sealed class RangeMerger(NpgsqlDataSource database, DatabaseRetry retry
                     var from = frozen ?? (await RangeClaims.FindAsync(database, range.Id, token).ConfigureAwait(false))?.Frozen;
                     frozen = null;
 
-                    // A range that is gone was closed, which needs all its parts merged.
+                    // A missing range was closed, and a close requires that all parts are merged.
                     return from is null || await merge(from, token).ConfigureAwait(false);
                 },
                 cancellationToken).ConfigureAwait(false);

@@ -3,7 +3,7 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Gets a processor its next range of a source, by a take-over or a claim (rule M3). Thread-safe.</summary>
+/// <summary>Obtains this processor's next range of a source, by take-over or claim (rule M3). Thread-safe.</summary>
 internal sealed class RangeTaker(ApplyServices services, ISourceReader reader, Guid sourceId, long through, Guid owner)
 {
     /// <summary>Takes over an unfinished range, else claims the next piece of the source.</summary>
@@ -14,11 +14,11 @@ internal sealed class RangeTaker(ApplyServices services, ISourceReader reader, G
             var source = await FindSourceAsync(cancellationToken).ConfigureAwait(false);
             if (source.AppliedThrough < through)
             {
-                // Rule M11 at each claim: a copy may have been put in the source's place since the last one.
+                // Check rule M11 at each claim: a copy may have replaced the source since the last claim.
                 SourceCheck.Verify(reader, source);
             }
 
-            // Bytes after the end are a later state of the file, which this process has not opened.
+            // Bytes after the end belong to a later state of the file, which this process has not opened.
             var readable = reader.ReadEnd();
             if (source.ClaimedThrough > source.AppliedThrough
                 && await services.Retry.RunAsync(
@@ -46,21 +46,22 @@ internal sealed class RangeTaker(ApplyServices services, ISourceReader reader, G
 
             if ((await FindSourceAsync(cancellationToken).ConfigureAwait(false)).ClaimedThrough == from)
             {
-                // As many ranges are open as may be: first some must be closed.
+                // The maximum number of ranges is open. Some must be closed first.
                 return null;
             }
         }
     }
 
-    /// <summary>Bytes to claim of the rest: all of it, or half if the other half is worth the help of another processor. The users of each range are
-    /// merged once, so few large ranges cost less than many.</summary>
+    /// <summary>How many of the remaining bytes to claim: all, or half if the other half is large enough for another processor. A user is merged once per
+    /// range, so a few large ranges cost less than many small ones.</summary>
     private long Share(long left) => left < 2 * services.Options.RangeBytes ? left : Math.Max(services.Options.RangeBytes, left / 2);
 
     /// <summary>Reads the source.</summary>
-    /// <exception cref="SourceStoppedException">The ledger does not know it.</exception>
+    /// <exception cref="SourceStoppedException">The ledger does not contain the source.</exception>
     public async Task<LedgerSource> FindSourceAsync(CancellationToken cancellationToken) =>
         await services.Retry.RunAsync(token => services.Sources.FindAsync(sourceId, token), cancellationToken).ConfigureAwait(false) ?? throw Unknown();
 
-    /// <summary>The error of a source that the ledger does not know.</summary>
-    public SourceStoppedException Unknown() => new($"{reader.Name}: the ledger no longer knows this source: its database was replaced. Start again.");
+    /// <summary>Creates the error for a source that the ledger no longer contains.</summary>
+    public SourceStoppedException Unknown() => new(
+        $"{reader.Name}: the ledger no longer contains this source, because its database was replaced. Restart this program.");
 }

@@ -2,7 +2,7 @@ using RevenueAspire.Processor.Aggregation;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Counters of a run, for progress and the final table. Written by the run, read by any thread.</summary>
+/// <summary>Counters of a run, for progress and the final table. The run writes them; any thread may read them.</summary>
 internal sealed class RunCounters
 {
     private long _appliedThrough;
@@ -11,7 +11,7 @@ internal sealed class RunCounters
     private volatile bool _isCounted = true;
     private Func<long>? _inFlight;
 
-    /// <summary>Offset through which the source is applied, by any processor.</summary>
+    /// <summary>Offset up to which any processor has applied the source.</summary>
     public long AppliedThrough
     {
         get => Volatile.Read(ref _appliedThrough);
@@ -21,16 +21,17 @@ internal sealed class RunCounters
     /// <summary>Bytes aggregated by this process, applied or not.</summary>
     public long BytesAggregated => _inFlight?.Invoke() ?? 0;
 
-    /// <summary>Users of the ranges that this process merged, added up.</summary>
+    /// <summary>Total number of users in the ranges that this process merged.</summary>
     public long Users => Volatile.Read(ref _users);
 
-    /// <summary>Whether each of these users is counted once: a user in two ranges counts twice, and of users on disk only an upper bound is known.</summary>
+    /// <summary>Whether <see cref="Users"/> counts each user once. A user in two ranges counts twice, and users on disk are only known as an upper
+    /// bound.</summary>
     public bool UsersAreExact => _isCounted && Ranges <= 1;
 
     /// <summary>Ranges that this process merged.</summary>
     public int Ranges => Volatile.Read(ref _ranges);
 
-    /// <summary>Sets where <see cref="BytesAggregated"/> comes from.</summary>
+    /// <summary>Sets the function that computes <see cref="BytesAggregated"/>.</summary>
     public void ObserveAggregation(Func<long> bytes) => _inFlight = bytes;
 
     /// <summary>Adds a merged range.</summary>

@@ -6,9 +6,9 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Brings a source into the ledger through an offset, together with other processors (rules M3 to M8). One use.</summary>
-/// <remarks>Two lanes: while one merges a range into Postgres, the other aggregates the next, so that at most two aggregates are in memory. The second
-/// lane begins when the first range leaves more work: earlier it would only cost a connection. An idle lane waits for the ranges of other processors, closes
+/// <summary>Applies a source up to an offset, together with other processors (rules M3 to M8). Single use.</summary>
+/// <remarks>Two lanes: while one lane merges a range into Postgres, the other aggregates the next range. So at most two aggregates are in memory. The second
+/// lane starts only if the first range leaves more work; otherwise it would waste a connection. An idle lane waits for the ranges of other processors, closes
 /// finished ones, and takes over abandoned ones.</remarks>
 internal sealed class SourceApplier : IDisposable
 {
@@ -32,7 +32,7 @@ internal sealed class SourceApplier : IDisposable
     /// <param name="services">Ledger and settings.</param>
     /// <param name="reader">The source's bytes.</param>
     /// <param name="sourceId">The source.</param>
-    /// <param name="through">The beginning of a line, or the source's end.</param>
+    /// <param name="through">The start of a line, or the end of the source.</param>
     /// <param name="counters">Receives the progress.</param>
     public SourceApplier(ApplyServices services, ISourceReader reader, Guid sourceId, long through, RunCounters counters)
     {
@@ -43,10 +43,10 @@ internal sealed class SourceApplier : IDisposable
         counters.ObserveAggregation(() => before + _aggregators.Sum(aggregator => aggregator?.BytesAggregated ?? 0));
     }
 
-    /// <summary>Completes once the source is applied through the offset, by a synchronous commit (rule M7) of any processor.</summary>
-    /// <returns>The source as it is then.</returns>
-    /// <exception cref="SourceStoppedException">The source cannot go on.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled; ranges that were held are given back.</exception>
+    /// <summary>Completes when any processor has applied the source up to the offset with a synchronous commit (rule M7).</summary>
+    /// <returns>The state of the source at that time.</returns>
+    /// <exception cref="SourceStoppedException">The source cannot continue.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; the held ranges are released.</exception>
     public async Task<LedgerSource> RunAsync(CancellationToken cancellationToken)
     {
         var before = await _ranges.FindSourceAsync(cancellationToken).ConfigureAwait(false);
@@ -73,7 +73,7 @@ internal sealed class SourceApplier : IDisposable
         _merging.Dispose();
         var aggregated = _counters.BytesAggregated;
 
-        // The counters live longer: without this they would keep the tables.
+        // The counters outlive this object: without this line they would keep the tables in memory.
         _counters.ObserveAggregation(() => aggregated);
         for (var lane = 0; lane < Lanes; lane++)
         {
@@ -98,7 +98,7 @@ internal sealed class SourceApplier : IDisposable
         }
         catch (SourceStoppedException)
         {
-            // The bytes up to the place that stops the source still count: the other lane finishes its range.
+            // The bytes before the failing place still count, so the other lane finishes its range.
             _stopped = true;
             throw;
         }
@@ -134,7 +134,7 @@ internal sealed class SourceApplier : IDisposable
                 continue;
             }
 
-            // All that is left is in other hands. A range that was merged, but whose processor died before the close, is closed here.
+            // Other processors hold all remaining ranges. Close any merged range whose processor died before the close.
             if (status.HasFinishedRange)
             {
                 await CloseAsync(cancellationToken).ConfigureAwait(false);
@@ -146,7 +146,7 @@ internal sealed class SourceApplier : IDisposable
         }
     }
 
-    /// <summary>Takes one range from claim to close; false when there was none to have.</summary>
+    /// <summary>Processes one range from claim to close; false if no range was available.</summary>
     private async Task<bool> WorkAsync(int lane, CancellationToken cancellationToken)
     {
         RangeLease? lease = null;
@@ -175,7 +175,7 @@ internal sealed class SourceApplier : IDisposable
 
             if (work is not null)
             {
-                // More work is free now: the next range of the source, or the rest of a range that ended early.
+                // More work is available now: the next range of the source, or the rest of a range that ended early.
                 if (work.Range.To < _through)
                 {
                     _hasWorkForTwo.TrySetResult(true);
@@ -222,8 +222,8 @@ internal sealed class SourceApplier : IDisposable
         if (range.To > _reader.ReadEnd())
         {
             throw new SourceStoppedException(
-                $"{_reader.Name}: an earlier state of a file that has grown to at least {range.To} bytes, and whose processing is "
-                    + "not finished. Process the longer one.");
+                $"{_reader.Name}: this is an earlier state of a file that has grown to at least {range.To} bytes and is only partly "
+                    + "processed. Process the longer file.");
         }
     }
 
@@ -234,14 +234,14 @@ internal sealed class SourceApplier : IDisposable
             cancellationToken).ConfigureAwait(false);
         _counters.AppliedThrough = applied;
 
-        // A waiting lane comes here too: a signal without progress would wake it again at once, indefinitely.
+        // A waiting lane calls this method too. A signal without progress would wake it again at once, in an endless loop.
         if (applied != Interlocked.Exchange(ref _closedThrough, applied))
         {
             _progress.Signal();
         }
     }
 
-    /// <summary>From the bytes that this processor has read, if it has; other processors may have applied more.</summary>
+    /// <summary>Reads the whole source if another processor has applied more bytes than this reader covers.</summary>
     private ReadOnlyMemory<byte> TailHash(long through) => SourceScan.TailHash(through <= _reader.ReadEnd() ? _reader : _reader.Whole, through);
 
     private async Task<SourceStatus> ReadStatusAsync(CancellationToken cancellationToken) =>

@@ -3,25 +3,25 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Rule M11: the bytes up to a source's applied offset must be those that were applied.</summary>
+/// <summary>Rule M11: the bytes up to a source's applied offset must equal the applied bytes.</summary>
 internal static class SourceCheck
 {
     /// <summary>Compares the source's bytes with the ledger's record of them.</summary>
-    /// <exception cref="SourceStoppedException">They are not the same: a restored, cloned, cut or replaced source.</exception>
+    /// <exception cref="SourceStoppedException">They differ: the source was restored, cloned, truncated or replaced.</exception>
     public static void Verify(ISourceReader reader, LedgerSource source)
     {
         if (source.AppliedThrough < reader.FirstOffset)
         {
             throw new SourceStoppedException(
-                $"{reader.Name}: kept from offset {reader.FirstOffset} on, but applied only through {source.AppliedThrough}: the bytes between are missing. "
+                $"{reader.Name}: starts at offset {reader.FirstOffset}, but is applied only up to {source.AppliedThrough}: the bytes between are missing. "
                     + "Put the removed segments back.");
         }
 
         if (source.AppliedThrough > reader.ReadEnd())
         {
             throw new SourceStoppedException(
-                $"{reader.Name}: ends at offset {reader.ReadEnd()}, but the ledger has applied it through {source.AppliedThrough}: an older copy was restored. "
-                + "Put the newer one back. If it is gone, restore the log and the database from one backup, as docs/operations.md describes.");
+                $"{reader.Name}: ends at offset {reader.ReadEnd()}, but the ledger has applied it up to {source.AppliedThrough}: an older copy was restored. "
+                + "Put the newer copy back. If it is lost, restore the log and the database from the same backup, as docs/operations.md describes.");
         }
 
         var tail = SourceScan.TailHash(reader, source.AppliedThrough);
@@ -31,9 +31,9 @@ internal static class SourceCheck
         }
     }
 
-    /// <summary>As an error for people.</summary>
+    /// <summary>Creates the error for a changed source.</summary>
     public static SourceStoppedException Changed(ISourceReader reader, long appliedThrough) => new(
-        $"{reader.Name}: the bytes before offset {appliedThrough} are not the ones that the ledger has applied: this is another state of the source "
-        + "(restored, cloned or changed). Put the applied one back. If it is gone, restore the log and the database from one "
+        $"{reader.Name}: the bytes before offset {appliedThrough} differ from those that the ledger has applied: the source was restored, cloned or changed. "
+        + "Put the applied state back. If it is lost, restore the log and the database from the same "
             + "backup, as docs/operations.md describes.");
 }

@@ -5,15 +5,15 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Logs the result of a range. Logs unreadable bytes of a log when the processor skips them for good. Thread-safe.</summary>
+/// <summary>Logs the result of each range, and the unreadable bytes of a log that the processor skips permanently. Thread-safe.</summary>
 internal sealed partial class SourceReports(ILogger logger)
 {
-    /// <summary>One line a stretch that cannot be read, and one for the records that are no events.</summary>
+    /// <summary>Logs one line per unreadable stretch, and one line for all rejected records.</summary>
     public void Report(ISourceReader reader, RangeAggregate range)
     {
         if (reader.Kind != SourceKind.Log)
         {
-            // Rejected lines of a file are reported by the command.
+            // The command reports the rejected lines of a file.
             return;
         }
 
@@ -29,7 +29,7 @@ internal sealed partial class SourceReports(ILogger logger)
         }
     }
 
-    /// <summary>Logs one line per range, so that a service that catches up shows its progress.</summary>
+    /// <summary>Logs one line per range, to show the progress of a service that catches up.</summary>
     public void ReportMerged(ISourceReader reader, RangeWork work, TimeSpan duration)
     {
         if (work.Range.Frozen is { } frozen)
@@ -39,16 +39,16 @@ internal sealed partial class SourceReports(ILogger logger)
     }
 
     [LoggerMessage(EventIds.RangeMerged, LogLevel.Information,
-        "{Source}: merged bytes {From} to {Through}: {Events} events of {Users} users, {Rejects} lines rejected, in {Seconds:0.00} s.")]
+        "{Source}: merged bytes {From} to {Through}: {Events} events of {Users} users, {Rejects} rejected lines, in {Seconds:0.00} s.")]
     private partial void LogMerged(string source, long from, long through, long events, long users, long rejects, double seconds);
 
     [LoggerMessage(EventIds.BytesLost, LogLevel.Critical,
-        "{Directory}: LOST: bytes {From} to {Through} cannot be read and are passed over: {Reason}. Acknowledged events in them are not in the ledger. "
-        + "Restore them from a copy: verify then lists each user whose balance lacks them.")]
+        "{Directory}: LOST: bytes {From} to {Through} are unreadable and were skipped: {Reason}. The ledger lacks the acknowledged events in them. "
+        + "Restore these bytes from a copy; verify then lists each user whose balance lacks events.")]
     private partial void LogDamage(string directory, long from, long through, string reason);
 
     [LoggerMessage(EventIds.RecordsRejected, LogLevel.Error,
-        "{Directory}: {Count} records in bytes {From} to {End} are no events, though the API accepted them; the first at offset {Offset}: {Reason}. They are "
-        + "in the table rejected_event.")]
+        "{Directory}: {Count} records in bytes {From} to {End} are not events, although the API accepted them; the first is at offset {Offset}: {Reason}. They "
+        + "are in the table rejected_event.")]
     private partial void LogRejects(string directory, long from, long end, int count, long offset, string reason);
 }

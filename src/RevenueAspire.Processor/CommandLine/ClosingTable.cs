@@ -6,14 +6,14 @@ using RevenueAspire.Processor.Processing;
 namespace RevenueAspire.Processor.CommandLine;
 
 /// <summary>The table at the end of <c>process</c>, on standard output.</summary>
-/// <remarks>Written by hand: the first table of Spectre.Console takes 20 to 50 ms (Release build, 5 runs), and a small file 70 ms in all.</remarks>
+/// <remarks>Hand-written: the first table of Spectre.Console takes 20 to 50 ms (Release build, 5 runs), while a small file takes 70 ms in total.</remarks>
 internal static class ClosingTable
 {
     private const double Megabyte = 1_000_000;
     private const int LeftAligned = 2;
     private static readonly string[] Titles = ["File", "Result", "Events", "Users", "Rejected", "MB", "MB/s", "Time"];
 
-    /// <summary>Writes a row a path.</summary>
+    /// <summary>Writes one row per path.</summary>
     public static void Write(IReadOnlyList<ProcessOutcome> outcomes)
     {
         if (outcomes.Count > 0)
@@ -22,9 +22,9 @@ internal static class ClosingTable
         }
     }
 
-    /// <summary>The table as text, its columns as wide as their longest value.</summary>
+    /// <summary>Formats the table. Each column is as wide as its longest value.</summary>
     /// <param name="outcomes">The rows, at least one.</param>
-    /// <param name="fullPaths">Whether paths are written as they were given. A terminal is narrow, and the person there knows the folder.</param>
+    /// <param name="fullPaths">Whether to write paths as given. A terminal is narrow, and its user knows the folder.</param>
     internal static string Format(IReadOnlyList<ProcessOutcome> outcomes, bool fullPaths)
     {
         var rows = new List<string[]> { Titles };

@@ -6,13 +6,13 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Processor.CommandLine;
 
-/// <summary>The database at the beginning of a command: an error that a person must fix is reported at once, instead of after a minute of retries.</summary>
+/// <summary>Opens the database for a command. Reports an error that the user must fix at once, instead of after a minute of retries.</summary>
 internal static class CommandDatabase
 {
     /// <summary>Connects, applies the schema, and writes to standard error which of several ledgers is in use.</summary>
-    /// <returns>Where the ledger is; its <see cref="LedgerState.Fault"/> is the caller's affair.</returns>
-    /// <exception cref="UserErrorException">Not configured, down, or refusing.</exception>
-    /// <exception cref="LedgerException">A database that cannot hold the ledger.</exception>
+    /// <returns>The state of the ledger. The caller must handle its <see cref="LedgerState.Fault"/>.</returns>
+    /// <exception cref="UserErrorException">The database is not configured, is down, or refuses the connection.</exception>
+    /// <exception cref="LedgerException">The database cannot hold the ledger.</exception>
     public static async Task<LedgerState> OpenAsync(CommandServices services, CancellationToken cancellationToken)
     {
         var database = services.Database;
@@ -37,8 +37,8 @@ internal static class CommandDatabase
         return state;
     }
 
-    /// <summary>Nothing listens there, or the login, the database's name, a right or a setting is wrong. A server that is starting or full is only asked again,
-    /// as are several hosts in a failover.</summary>
+    /// <summary>Whether the user must act: no server is listening, or the login, the database's name, a permission or a setting is wrong. Retries are enough
+    /// for a server that is starting or full, and for several hosts in a failover.</summary>
     private static bool NeedsOperator(Exception exception) => exception switch
     {
         _ when DatabaseErrors.IsSettings(exception) || DatabaseErrors.IsRefusedLogin(exception) => true,

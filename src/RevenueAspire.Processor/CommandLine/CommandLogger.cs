@@ -3,7 +3,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Processor.CommandLine;
 
-/// <summary>Warnings of a command, a line each on standard error: standard output belongs to its result. Thread-safe.</summary>
+/// <summary>Writes the warnings of a command to standard error, one line each. Standard output is reserved for the result. Thread-safe.</summary>
 internal sealed class CommandLogger<T> : ILogger<T>
 {
     public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;

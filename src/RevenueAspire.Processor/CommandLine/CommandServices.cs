@@ -22,7 +22,7 @@ internal sealed class CommandServices(
     public EventTypes Types { get; } = types;
 
     /// <summary>The ledger's database.</summary>
-    /// <exception cref="UserErrorException">It is not configured.</exception>
+    /// <exception cref="UserErrorException">The database is not configured.</exception>
     public NpgsqlDataSource Database => _database ??= buildDatabase();
 
     /// <summary>Gives up after <see cref="ProcessorOptions.RetrySeconds"/>.</summary>

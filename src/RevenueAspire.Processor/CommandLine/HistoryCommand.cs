@@ -15,17 +15,17 @@ internal static class HistoryCommand
         var places = new Argument<string[]>("FILE")
         {
             Arity = ArgumentArity.ZeroOrMore,
-            Description = "Present places of moved files that were counted: files or folders. Known paths, and the files next to them, are always searched.",
+            Description = "The current places of counted files: files or folders. Known paths, and the files next to them, are always searched.",
         };
         places.RefuseUnknownOptions(arguments);
         var build = new Command("build",
-            "Add the events that were applied before the history began, from the retained logs and files. Starts the history where there is none. "
-            + "Processors need History:Enabled=true, and continue meanwhile.")
+            "Add the events that were applied before the history started, from the retained logs and files. Starts the history if there is none. "
+            + "Processors need History:Enabled=true, and may keep running.")
         {
             places,
         };
         build.SetAction((parsed, _) => StopSignals.RunAsync(token => BuildAsync(parsed.GetValue(places) ?? [], token)));
-        var keep = new Command("keep", "End the history and keep its rows, for SQL. First set History:Enabled=false and stop the processors.");
+        var keep = new Command("keep", "End the history, but keep its rows for SQL. First set History:Enabled=false and stop the processors.");
         keep.SetAction((_, _) => StopSignals.RunAsync(token => EndAsync(
             LedgerHistory.KeepAsync, "The history has ended. Its rows are in the view user_event. 'history drop' removes them.", token)));
         var drop = new Command("drop",
@@ -41,7 +41,7 @@ internal static class HistoryCommand
         await OpenAsync(services, cancellationToken).ConfigureAwait(false);
         if (await LedgerHistory.InspectAsync(services.Database, cancellationToken).ConfigureAwait(false) is { KeptAt: not null })
         {
-            // Events since then have no rows, and rows cannot be put in between: made again from the beginning.
+            // Events since then have no rows, and rows cannot be inserted between others: rebuild the history from the beginning.
             await LedgerHistory.DropAsync(services.Database, cancellationToken).ConfigureAwait(false);
         }
 
@@ -49,11 +49,11 @@ internal static class HistoryCommand
         var result = await new HistoryBackfill(services.Database, services.Types, services.Options, writer)
             .RunAsync(places, cancellationToken).ConfigureAwait(false);
         Console.Out.WriteLine(result.Rows == 0 && result.Unread.Count == 0
-            ? "The history has all events."
+            ? "The history contains all events."
             : string.Create(CultureInfo.InvariantCulture, $"Added {result.Events:N0} events in {result.Rows:N0} rows."));
         foreach (var source in result.Unread)
         {
-            await Console.Error.WriteLineAsync(Printable.Escape($"Not in the history: {source}")).ConfigureAwait(false);
+            await Console.Error.WriteLineAsync(Printable.Escape($"Not completely in the history: {source}")).ConfigureAwait(false);
         }
 
         return result.Unread.Count == 0 ? ExitCodes.Done : ExitCodes.SomeRejected;

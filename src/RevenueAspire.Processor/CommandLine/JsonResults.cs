@@ -11,7 +11,8 @@ using RevenueAspire.Processor.Verifying;
 
 namespace RevenueAspire.Processor.CommandLine;
 
-/// <summary>The output of <c>--json</c>: one object on standard output. The project's README lists the fields. Fields may be added, none is removed.</summary>
+/// <summary>The output of <c>--json</c>: one object on standard output. The project's README lists the fields. Fields may be added, but never
+/// removed.</summary>
 internal static class JsonResults
 {
     private static readonly JsonResultsContext Json = new(new JsonSerializerOptions(JsonSerializerDefaults.Web)
@@ -20,9 +21,9 @@ internal static class JsonResults
         Converters = { new BalanceConverter() },
     });
 
-    /// <summary>Runs a command whose <c>--json</c> prints an object also when an exception ends it.</summary>
-    /// <param name="json">Whether it prints one at all.</param>
-    /// <param name="write">Writes the result of a command that was not done, with the lines that give the reasons.</param>
+    /// <summary>Runs a command. With <c>--json</c>, prints an object even if an exception ends the command.</summary>
+    /// <param name="json">Whether <c>--json</c> was given.</param>
+    /// <param name="write">Writes the result of a failed command, with the reasons as lines.</param>
     /// <param name="command">The command.</param>
     public static async Task<int> RunAsync(bool json, Action<IReadOnlyList<string>> write, Func<Task<int>> command)
     {
@@ -39,7 +40,7 @@ internal static class JsonResults
         }
     }
 
-    /// <summary>Writes the result of a <c>process</c> that ended before its first file.</summary>
+    /// <summary>Writes the result of a <c>process</c> command that ended before its first file.</summary>
     public static void WriteNotBegun(IReadOnlyList<string> errors) => WriteProcess(ExitCodes.NotDone, [], errors);
 
     /// <summary>Writes the result of <c>process</c>.</summary>
@@ -53,9 +54,9 @@ internal static class JsonResults
         Json.ProcessJson);
 
     /// <summary>Writes the result of <c>verify</c>.</summary>
-    /// <param name="exitCode">The program's.</param>
+    /// <param name="exitCode">The program's exit code.</param>
     /// <param name="result">The result.</param>
-    /// <param name="differences">Those that are listed; <see cref="VerifyResult.Differences"/> counts all.</param>
+    /// <param name="differences">The differences to list; <see cref="VerifyResult.Differences"/> counts all.</param>
     public static void WriteVerify(int exitCode, VerifyResult result, IReadOnlyList<LedgerDifference> differences) => Write(
         new VerifyJson(
             exitCode,
@@ -74,10 +75,10 @@ internal static class JsonResults
             result.History is { } history ? new HistoryJson(history.Rows, history.Differences, history.Findings) : null),
         Json.VerifyJson);
 
-    /// <summary>Writes the result of a <c>verify</c> that an exception ended.</summary>
+    /// <summary>Writes the result of a <c>verify</c> command that ended with an exception.</summary>
     public static void WriteNotVerified(IReadOnlyList<string> errors) => Write(new ErrorJson(ExitCodes.NotDone, errors), Json.ErrorJson);
 
-    /// <summary>The result of a source, as text and JSON name it.</summary>
+    /// <summary>The name of a source's result in text and JSON.</summary>
     public static string Name(SourceState state) => state switch { SourceState.Equal => "equal", SourceState.Differs => "differs", _ => "not checked" };
 
     private static void Write<T>(T result, JsonTypeInfo<T> type) => Console.Out.WriteLine(JsonSerializer.Serialize(result, type));
@@ -110,7 +111,7 @@ internal sealed record ErrorJson(int ExitCode, IEnumerable<string> Errors);
 [JsonSerializable(typeof(ErrorJson))]
 internal sealed partial class JsonResultsContext : JsonSerializerContext;
 
-/// <summary>A number of any size, as the API writes it.</summary>
+/// <summary>Writes a number of any size, as the API does.</summary>
 internal sealed class BalanceConverter : JsonConverter<BigInteger>
 {
     public override BigInteger Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => throw new NotSupportedException();

@@ -12,7 +12,7 @@ internal static class LedgerCommand
 
     public static Command Build()
     {
-        var shards = new Option<int?>("--shards") { Description = $"Shards of the table, 1 to {MostShards}. [default: two per worker]" };
+        var shards = new Option<int?>("--shards") { Description = $"Number of shards of the table, 1 to {MostShards}. Default: two per worker." };
         shards.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int?>() is < 1 or > MostShards)
@@ -22,8 +22,8 @@ internal static class LedgerCommand
         });
         var distribute = new Command(
             "distribute",
-            "Distribute users_revenue by user over the workers of a Citus cluster. The database must be that of the coordinator, and the processors must be "
-            + "stopped. A repetition changes nothing.")
+            "Distribute users_revenue by user over the workers of a Citus cluster. Connect to the database of the coordinator, and stop the processors first. "
+            + "If the table is already distributed, nothing changes.")
         {
             shards,
         };

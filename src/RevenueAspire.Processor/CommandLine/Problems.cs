@@ -2,15 +2,15 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Processor.CommandLine;
 
-/// <summary>The errors of a command: written to standard error at once, and kept for the result. For one thread.</summary>
+/// <summary>The errors of a command. Each is written to standard error at once, and stored for the result. Not thread-safe.</summary>
 internal sealed class Problems
 {
     private readonly List<string> _lines = [];
 
-    /// <summary>One line each.</summary>
+    /// <summary>The errors, one line each.</summary>
     public IReadOnlyList<string> Lines => _lines;
 
-    /// <summary>Whether there is one.</summary>
+    /// <summary>Whether there is an error.</summary>
     public bool Any => _lines.Count > 0;
 
     /// <summary>Reports an error.</summary>

@@ -12,8 +12,8 @@ namespace RevenueAspire.Processor.CommandLine;
 /// <summary><c>process FILE...</c></summary>
 internal static class ProcessCommand
 {
-    /// <summary>Processes each path in turn; one that fails does not keep the others from being done.</summary>
-    /// <returns>1 when a path was not done, else 3 when a line was rejected, else 0.</returns>
+    /// <summary>Processes the paths in turn. A failed path does not stop the others.</summary>
+    /// <returns>1 if a path was not done, else 3 if a line was rejected, else 0.</returns>
     public static Task<int> RunAsync(string[] paths, bool again, bool json, CancellationToken cancellationToken) =>
         JsonResults.RunAsync(json, JsonResults.WriteNotBegun, () => CountAsync(paths, again, json, cancellationToken));
 
@@ -54,7 +54,7 @@ internal static class ProcessCommand
             return NothingOpened(inputs, json);
         }
 
-        // On this thread: nothing else is to be done meanwhile, and each method that really waits costs time to be compiled.
+        // Run on this thread: there is no other work, and each method that really awaits costs time to compile.
         return await RunAllAsync(
             inputs,
             json,
@@ -106,13 +106,13 @@ internal static class ProcessCommand
             }
             catch (Exception exception) when (DatabaseErrors.IsTransient(exception))
             {
-                // It was retried for as long as the settings allow. Completed work stays, and is reported below.
+                // The retries took as long as the settings allow. Completed work stays, and is reported below.
                 problems.Report(DatabaseAway(exception, progress, inputs.Paths.Count - index - 1));
                 break;
             }
             catch (Exception exception)
             {
-                // Stopped, or a bug. The files before this one are done, and their result is reported.
+                // The command was stopped, or has a bug. The files before this one are done, and their results are reported.
                 problems.Report(StartupErrors.DescribeOrReport(exception, ProcessorCommandLine.Describe));
                 break;
             }
@@ -144,11 +144,11 @@ internal static class ProcessCommand
     private static string DatabaseAway(Exception exception, RunProgress progress, int notBegun)
     {
         var (done, all) = (progress.AppliedBytes, progress.TotalBytes);
-        var others = notBegun switch { 0 => "", 1 => " One more file was not begun.", _ => $" {notBegun} more files were not begun." };
+        var others = notBegun switch { 0 => "", 1 => " One more file was not started.", _ => $" {notBegun} more files were not started." };
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{progress.Name}: NOT DONE: {DatabaseErrors.Describe(exception).TrimEnd('.')}. {done:N0} of {all:N0} bytes are counted through, and stay so; the "
-            + $"same command goes on from there.{others}");
+            $"{progress.Name}: NOT DONE: {DatabaseErrors.Describe(exception).TrimEnd('.')}. {done:N0} of {all:N0} bytes are counted and stay counted; "
+            + $"run the same command again to continue.{others}");
     }
 
     private static async Task<ProcessOutcome> RunOneAsync(
@@ -161,13 +161,14 @@ internal static class ProcessCommand
             _ => throw new InvalidOperationException("A source is a file or a log."),
         }).ConfigureAwait(false);
 
-        // Exit code 0 promises that the sums survive the loss of a machine, where the database has synchronous standbys (rules M7 and R1).
-        progress.Phase = "waiting for the database's standbys";
+        // Exit code 0 promises that the sums survive the loss of a machine, if the database has synchronous standbys (rules M7 and R1).
+        progress.Phase = "waiting for the standbys of the database";
         await services.Retry.RunAsync(token => ReplicationBarrier.PassAsync(services.Database, token), cancellationToken).ConfigureAwait(false);
         return outcome;
     }
 
-    /// <summary>Errors of one path, or of its source, permanent ones of the database among them (rule M12); an unavailable database ends the command.</summary>
+    /// <summary>Whether an error concerns only one path or its source, including permanent errors of the database (rule M12). An unavailable database ends the
+    /// command.</summary>
     public static bool IsOfThisPath(Exception exception) =>
         exception is UserErrorException or LedgerException or EventLog.EventLogException or IOException or UnauthorizedAccessException or DbException
         && !DatabaseErrors.IsTransient(exception);

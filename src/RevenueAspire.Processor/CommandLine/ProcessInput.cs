@@ -18,22 +18,22 @@ internal sealed class ProcessInput : IAsyncDisposable
         _source = source;
     }
 
-    /// <summary>As it was given.</summary>
+    /// <summary>The path as the user gave it.</summary>
     public string Path { get; }
 
-    /// <summary>The file, its length fixed now, or the log. Standard input and compressed files only after <see cref="SpoolAsync"/>.</summary>
-    public ISourceReader Source => _source ?? throw new InvalidOperationException("Standard input is read first.");
+    /// <summary>The file, with a fixed length, or the log. Standard input and compressed files are available only after <see cref="SpoolAsync"/>.</summary>
+    public ISourceReader Source => _source ?? throw new InvalidOperationException("The input must be copied first.");
 
-    /// <summary>Whether its bytes are not yet those that count.</summary>
+    /// <summary>Whether the input must be copied before it can be counted.</summary>
     public bool NeedsSpool { get; private set; }
 
-    /// <summary>Set while a file is being hashed ahead.</summary>
+    /// <summary>The hashing that <see cref="HashAhead"/> started, or null.</summary>
     public FileHashing? Hashing { get; private set; }
 
     /// <summary>Opens a path.</summary>
-    /// <exception cref="UserErrorException">Missing, unreadable, a folder, or a log with --again.</exception>
-    /// <exception cref="UserErrorException">A format that cannot be read.</exception>
-    /// <exception cref="EventLog.EventLogException">A damaged log.json.</exception>
+    /// <exception cref="UserErrorException">The path is missing, unreadable, a folder without a log, or a log with --again.</exception>
+    /// <exception cref="UserErrorException">The file has another format.</exception>
+    /// <exception cref="EventLog.EventLogException">The log's log.json is damaged.</exception>
     public static ProcessInput Open(string path, bool again, int maxLineBytes)
     {
         if (SpooledSource.IsStandardInput(path))
@@ -57,12 +57,12 @@ internal sealed class ProcessInput : IAsyncDisposable
         }
 
         return again
-            ? throw new UserErrorException($"{path}: belongs to a log, which counts once and continues automatically; --again is for files")
+            ? throw new UserErrorException($"{path}: belongs to a log, whose events always count once; --again is only for files")
             : new ProcessInput(path, LogSourceReader.Open(directory));
     }
 
-    /// <summary>Copies input that cannot be read in place: standard input or the content of a compressed file, to its end.</summary>
-    /// <exception cref="UserErrorException">Cut-off or damaged gzip or zstd, or no space.</exception>
+    /// <summary>Copies input that cannot be read in place: all of standard input, or the content of a compressed file.</summary>
+    /// <exception cref="UserErrorException">The gzip or zstd data is truncated or damaged, or the disk is full.</exception>
     public async Task SpoolAsync(int maxLineBytes, CancellationToken cancellationToken)
     {
         _source?.Dispose();
@@ -72,7 +72,7 @@ internal sealed class ProcessInput : IAsyncDisposable
         NeedsSpool = false;
     }
 
-    /// <summary>Begins to hash a file, which needs no database.</summary>
+    /// <summary>Starts hashing a file, so that hashing runs while the database is being opened.</summary>
     public void HashAhead(EventTypes types, CancellationToken cancellationToken)
     {
         if (!NeedsSpool && _source is FileSourceReader file && FileEnd.Find(file, types) is { Length: > 0 and var length })
@@ -82,7 +82,7 @@ internal sealed class ProcessInput : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the hashing, and closes the source. May be called again.</summary>
+    /// <summary>Stops the hashing, and closes the source. May be called more than once.</summary>
     public async ValueTask DisposeAsync()
     {
         if (_stop is not null && Hashing is not null)

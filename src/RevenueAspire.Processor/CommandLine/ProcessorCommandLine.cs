@@ -19,15 +19,15 @@ internal static class ProcessorCommandLine
     private const string Examples =
         """
         Examples:
-          RevenueAspire.Processor                                  follow the logs of EventLog:Directory
+          RevenueAspire.Processor                                  follow the logs in EventLog:Directory
           RevenueAspire.Processor process events.jsonl             count a file, once
           RevenueAspire.Processor process *.jsonl --dry-run        only read and validate; needs no database
-          RevenueAspire.Processor process events.jsonl --again     count it once more, on purpose
-          zcat day.gz | RevenueAspire.Processor process -          count standard input (process day.gz counts the same: gzip and zstd are recognised)
+          RevenueAspire.Processor process events.jsonl --again     count it again, on purpose
+          zcat day.gz | RevenueAspire.Processor process -          count standard input (process day.gz counts the same events: gzip and zstd are recognised)
           RevenueAspire.Processor process *.jsonl --json           one JSON object on standard output, for scripts
           RevenueAspire.Processor verify                           compare the table with logs and files
-          RevenueAspire.Processor verify /archive                  the same, where counted files were moved to another folder
-          RevenueAspire.Processor history build                    add events to the history that were applied before it began
+          RevenueAspire.Processor verify /archive                  the same, if counted files were moved to another folder
+          RevenueAspire.Processor history build                    add events that were applied before the history started
           RevenueAspire.Processor ledger distribute                distribute the table over the workers of a Citus cluster
           source <(RevenueAspire.Processor completion bash)        complete commands and options with the tab key
 
@@ -51,8 +51,8 @@ internal static class ProcessorCommandLine
         var verify = BuildVerify(arguments);
         var history = HistoryCommand.Build(arguments);
         var root = new RootCommand(
-            "Keeps the table users_revenue equal to the events in logs and files. Without a command: a service "
-            + "that follows the logs of EventLog:Directory.")
+            "Keeps the table users_revenue equal to the events in logs and files. Without a command, runs as a service "
+            + "that follows the logs in EventLog:Directory.")
         {
             process, verify, history, LedgerCommand.Build(), CompletionCommand.Build(Program),
         };
@@ -81,16 +81,16 @@ internal static class ProcessorCommandLine
         var files = new Argument<string[]>("FILE")
         {
             Arity = ArgumentArity.OneOrMore,
-            Description = "Files of events, one JSON object per line, or the folder of a log; gzip and zstd are recognised by their first bytes; - is "
-                + "standard input.",
+            Description = "Files of events, one JSON object per line; gzip and zstd are recognised by their first bytes; - is standard input. "
+                + "Or the folder of a log.",
         };
         var again =
-            new Option<bool>("--again") { Description = "Count already counted files once more (an unfinished count is completed first)." };
+            new Option<bool>("--again") { Description = "Count files again that are already counted. An unfinished count is completed first." };
         var json = ProgramCommandLine.JsonOption();
         var dryRun = new Option<bool>("--dry-run") { Description = "Read, validate and aggregate only; needs no database and changes nothing." };
         var command = new Command("process",
-            "Count each file once. Its content identifies a file: the same content under another name changes nothing. If a file has grown, only the new "
-            + "lines count.")
+            "Count each file once. A file is identified by its content: counting the same content again, under any name, changes nothing. "
+            + "If a file has grown, only its new part is counted.")
         {
             files, again, dryRun, json,
         };
@@ -99,7 +99,7 @@ internal static class ProcessorCommandLine
         {
             if ((result.GetValue(files) ?? []).Count(SpooledSource.IsStandardInput) > 1)
             {
-                result.AddError("- is named twice: standard input can be read once.");
+                result.AddError("- is given twice: standard input can be read only once.");
             }
 
             if (result.GetValue(again) && result.GetValue(dryRun))
@@ -120,11 +120,12 @@ internal static class ProcessorCommandLine
         var places = new Argument<string[]>("FILE")
         {
             Arity = ArgumentArity.ZeroOrMore,
-            Description = "Present places of moved files that were counted: files or folders. Known paths, and the files next to them, are always searched.",
+            Description = "The current places of counted files: files or folders. Known paths, and the files next to them, are "
+                + "always searched.",
         };
         var command = new Command("verify",
-            "Recompute all balances from the counted logs and files, and print each user that differs. Unreadable sources are reported, and the rest is "
-            + "checked.")
+            "Recompute all balances from the counted logs and files, and print each user that differs. Unreadable "
+            + "sources are reported; the rest is checked.")
         {
             places, json,
         };
@@ -133,7 +134,7 @@ internal static class ProcessorCommandLine
         return command;
     }
 
-    /// <summary>One line for people, or null for a bug.</summary>
+    /// <summary>One line for the user, or null for a bug.</summary>
     public static string? Describe(Exception exception) => exception switch
     {
         UserErrorException or EventLogException or LedgerException => exception.Message,

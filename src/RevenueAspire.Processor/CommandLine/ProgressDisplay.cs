@@ -24,7 +24,7 @@ internal sealed class ProgressDisplay : IAsyncDisposable
     {
         _progress = progress;
 
-        // A short run shows nothing: a bar that only flashes up would be noise, and costs more than the run.
+        // Show nothing for a short run: a bar that only flashes up is noise, and costs more than the run.
         _begin = new Timer(_ => Begin(), null, _lines ? LinePause : BarPause * 3, Timeout.InfiniteTimeSpan);
     }
 
@@ -48,7 +48,7 @@ internal sealed class ProgressDisplay : IAsyncDisposable
     {
         lock (_lock)
         {
-            // A closed standard error loses no result when only progress is missing there.
+            // If standard error is closed, the missing progress is not an error.
             _shown = _ended || !GuardedConsole.CanReport ? null : _lines ? WriteLinesAsync(_progress) : ShowBarAsync(_progress);
         }
     }
@@ -88,6 +88,7 @@ internal sealed class ProgressDisplay : IAsyncDisposable
             }).ConfigureAwait(false);
     }
 
-    /// <summary>False when the run has ended. Without an exception: the first one of a process costs milliseconds, and each run ends so.</summary>
+    /// <summary>Waits, and returns false if the run has ended. An exception as the signal would cost each run milliseconds, because a process's first exception
+    /// is slow.</summary>
     private async Task<bool> PauseAsync(TimeSpan pause) => !await _done.WaitAsync(pause).ConfigureAwait(false);
 }

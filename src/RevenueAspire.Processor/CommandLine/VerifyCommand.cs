@@ -13,14 +13,14 @@ internal static class VerifyCommand
 {
     private const int Attempts = 5;
 
-    /// <summary>Users that <c>--json</c> lists; all are counted.</summary>
+    /// <summary>Maximum number of users that <c>--json</c> lists. All users are counted.</summary>
     private const int ListedDifferences = 1000;
 
     /// <summary>Prints each user that differs, and each source that is not equal.</summary>
-    /// <param name="places">Files and folders where counted files are looked for, beside the known paths.</param>
-    /// <param name="json">Print one object instead.</param>
+    /// <param name="places">Files and folders to search for counted files, in addition to the known paths.</param>
+    /// <param name="json">Whether to print one JSON object instead.</param>
     /// <param name="cancellationToken">Stops.</param>
-    /// <returns>3 when a balance or a total differs, else 1 when a part could not be checked, else 0.</returns>
+    /// <returns>3 if a balance or a total differs, else 1 if a part could not be checked, else 0.</returns>
     public static Task<int> RunAsync(string[] places, bool json, CancellationToken cancellationToken) =>
         JsonResults.RunAsync(json, JsonResults.WriteNotVerified, () => CheckAsync(places, json, cancellationToken));
 
@@ -31,14 +31,15 @@ internal static class VerifyCommand
         var state = await CommandDatabase.OpenAsync(services, cancellationToken).ConfigureAwait(false);
         if (state.Fault is { } fault)
         {
-            // Each user that differs is listed nevertheless.
+            // Continue, to list each user that differs.
             await Console.Error.WriteLineAsync($"{fault}.").ConfigureAwait(false);
         }
 
         using var verifier = new LedgerVerifier(services.Database, services.Types, services.Options);
         var listed = new List<LedgerDifference>();
         var result = await RunAsync(
-            services, verifier, places, listed, json ? null : difference => Print(Text(difference, "the events say")), cancellationToken).ConfigureAwait(false);
+            services, verifier, places, listed, json ? null : difference => Print(Text(difference, "the events add up to")), cancellationToken)
+            .ConfigureAwait(false);
         if (json)
         {
             JsonResults.WriteVerify(result.ExitCode, result, listed);
@@ -62,22 +63,22 @@ internal static class VerifyCommand
         {
             Print(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{total.Source}{(total.Generation > 1 ? $" (generation {total.Generation})" : "")}, bytes {total.From} to {total.Through}: the table has "
-                    + $"{total.Counter} {total.Table}, the events say {total.Events}"));
+                $"{total.Source}{(total.Generation > 1 ? $" (generation {total.Generation})" : "")}, bytes {total.From} to {total.Through}, "
+                    + $"{total.Counter}: the table has {total.Table}, the source has {total.Events}"));
         }
 
         if (result.Unchecked is { Contradicts: true } wrong)
         {
             foreach (var user in wrong.First)
             {
-                Print(Text(user, "the sources that could be read say"));
+                Print(Text(user, "the readable sources add up to"));
             }
 
             Print(string.Create(
                 CultureInfo.InvariantCulture,
-                $"WRONG: the balances of {wrong.Users:N0} users have {wrong.Revenue} more than the sources that could be read, but the bytes that could not "
-                    + $"be read hold {wrong.UnreadEvents:N0} events of {wrong.UnreadRevenue} together. At least one of these "
-                    + $"users, or a total of a source, is wrong."));
+                $"WRONG: the balances of {wrong.Users:N0} users exceed the readable sources by {wrong.Revenue} in total, but according to the ledger "
+                    + $"the unreadable bytes contain {wrong.UnreadEvents:N0} events with a sum of {wrong.UnreadRevenue}. At least one of these "
+                    + $"balances, or a total of a source, is wrong."));
         }
 
         if (result.History is { } history)
@@ -118,15 +119,15 @@ internal static class VerifyCommand
         var notChecked = result.Unchecked is { Users: > 0 } some ? string.Create(CultureInfo.InvariantCulture, $"{some.Users:N0} could not be checked") : null;
         return (differing, notChecked) switch
         {
-            (null, null) => result.IsComplete ? "all equal" : "all that could be read is equal",
+            (null, null) => result.IsComplete ? "all equal" : "the readable part is equal",
             (null, _) => $"{notChecked}, the others are equal",
             (_, null) => differing,
             _ => $"{differing}, {notChecked}",
         };
     }
 
-    /// <summary>Checks, and once more from the beginning, in a new snapshot, when the database became unavailable meanwhile and is back within
-    /// Processor:RetrySeconds.</summary>
+    /// <summary>Runs the check. If the database becomes unavailable and returns within Processor:RetrySeconds, checks again from the beginning, in a new
+    /// snapshot.</summary>
     private static async Task<VerifyResult> RunAsync(CommandServices services, LedgerVerifier verifier, string[] places, List<LedgerDifference> listed,
         Action<LedgerDifference>? print, CancellationToken cancellationToken)
     {
@@ -150,7 +151,7 @@ internal static class VerifyCommand
             catch (Exception exception) when (attempt < Attempts && DatabaseErrors.IsTransient(exception))
             {
                 DatabaseErrors.DropConnections(services.Database, exception);
-                var line = $"{DatabaseErrors.Describe(exception)}. Checking again from the beginning: users that were printed are printed again.";
+                var line = $"{DatabaseErrors.Describe(exception)}. Checking again from the beginning: users printed so far will be printed again.";
                 await Console.Error.WriteLineAsync(line).ConfigureAwait(false);
                 await services.Retry.RunAsync(token => LedgerSchema.ApplyAsync(services.Database, token), cancellationToken).ConfigureAwait(false);
             }

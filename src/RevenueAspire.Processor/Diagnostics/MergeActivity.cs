@@ -4,9 +4,9 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Diagnostics;
 
-/// <summary>Activities of the source <c>RevenueAspire.Processor</c>: one for each range that is merged or applied, linked to the requests that brought its
+/// <summary>Creates the activities of the source <c>RevenueAspire.Processor</c>: one per merged or applied range, linked to the requests that sent its
 /// events.</summary>
-/// <remarks>Links instead of a parent: a range has the events of many requests. The ledger's own activities, a part or a statement each, are its
+/// <remarks>Links instead of a parent, because a range contains the events of many requests. The ledger's activities, one per part or statement, are its
 /// children.</remarks>
 internal static class MergeActivity
 {
@@ -20,9 +20,9 @@ internal static class MergeActivity
 
     private static readonly ActivitySource Activities = new(SourceName);
 
-    /// <summary>Starts an activity and makes it the current one. Null without a listener; the range is then not read.</summary>
-    /// <param name="name">The step that is applied to the range.</param>
-    /// <param name="source">Where the range is read; only a log knows requests.</param>
+    /// <summary>Starts an activity and makes it current. Without a listener, returns null and does not read the range.</summary>
+    /// <param name="name">The name of the activity.</param>
+    /// <param name="source">The source of the range. Only a log records requests.</param>
     /// <param name="from">First byte of the range.</param>
     /// <param name="to">Exclusive end.</param>
     public static Activity? Start(string name, ISourceReader source, long from, long to)

@@ -5,20 +5,21 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Diagnostics;
 
-/// <summary>Finds the sampled requests that brought the records of a log's range: the API leaves their <c>traceparent</c> in the last record of each.</summary>
-/// <remarks>Apart from the aggregation, and in a bounded piece of the range only: tracing does not change the cost of aggregation.</remarks>
+/// <summary>Finds the sampled requests that sent the records of a log's range. The API stores their <c>traceparent</c> in the last record of each
+/// request.</summary>
+/// <remarks>Runs outside aggregation and reads only a bounded part of the range, so tracing does not change the cost of aggregation.</remarks>
 internal static class SampledRequests
 {
-    /// <summary>Links of one merge: enough to find the way, few enough for every collector.</summary>
+    /// <summary>Maximum number of links per merge: enough to find the requests, and few enough for every collector.</summary>
     public const int Most = 32;
 
-    /// <summary>Bytes at the end of a range that are searched.</summary>
+    /// <summary>Number of bytes to search at the end of a range.</summary>
     internal const int WindowBytes = 1 << 17;
 
     // {"version":2}-{trace:32}-{span:16}-{flags:2}, W3C Trace Context.
     private const int TraceParentBytes = 55;
 
-    /// <summary>The requests of [from, to), the last ones first, at most <see cref="Most"/>.</summary>
+    /// <summary>Finds the requests of [from, to), latest first, at most <see cref="Most"/>.</summary>
     public static IReadOnlyList<ActivityContext> Find(ISourceReader log, long from, long to)
     {
         var window = ArrayPool<byte>.Shared.Rent(WindowBytes);
@@ -52,6 +53,6 @@ internal static class SampledRequests
         return requests;
     }
 
-    /// <summary>The server's fields end a record; a field of this name within an object that a client sent does not.</summary>
+    /// <summary>Whether the server added the field. The server's fields end a record; a field of the same name in a client's object does not.</summary>
     private static bool IsServers(ReadOnlySpan<byte> rest) => rest.StartsWith("\"}\n"u8) || rest.StartsWith("\",\"batch\":"u8);
 }

@@ -9,7 +9,7 @@ using RevenueAspire.Processor.Reading;
 namespace RevenueAspire.Processor.Following;
 
 /// <summary>The logs in the ledger's database (<c>EventLog:Engine=Postgres</c>): one per process of the API.</summary>
-/// <remarks>Of those whose process has ended most are in the ledger to their last byte: they are not followed.</remarks>
+/// <remarks>Most logs of ended processes are fully applied, and are not followed.</remarks>
 internal sealed class DatabaseLogs(
     NpgsqlDataSource database, SessionDatabase session, ApplyServices services, TimeProvider time, ILogger logger, Action<string, string> unreadable)
         : ILogDirectory
@@ -53,9 +53,9 @@ internal sealed class DatabaseLogs(
     /// <inheritdoc/>
     public Task RunAsync(CancellationToken cancellationToken) => _notifications.RunAsync(cancellationToken);
 
-    /// <summary>The end of each log that is still written, or that the ledger does not have to its end.</summary>
-    /// <remarks>The ledger is asked after the log, so that a log counts as finished only if it is. Closed logs become many: those that it has to their end are
-    /// asked for once per <see cref="CheckInterval"/> only, since a database that was set back has to apply again.</remarks>
+    /// <summary>Finds the end of each log that is still written or not yet fully applied.</summary>
+    /// <remarks>Queries the ledger after the logs, so that no unfinished log counts as finished. Closed logs accumulate, so finished ones are queried only once
+    /// per <see cref="CheckInterval"/>. This finds logs to apply again after a restore of the database.</remarks>
     private async Task<Dictionary<Guid, long>> FindUnfinishedAsync(CancellationToken cancellationToken)
     {
         if (time.GetElapsedTime(_checked) >= CheckInterval)

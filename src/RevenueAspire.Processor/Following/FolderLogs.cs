@@ -3,8 +3,8 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Following;
 
-/// <summary>A folder, which may be a log itself, and its direct subfolders.</summary>
-/// <param name="root">Full path.</param>
+/// <summary>Finds logs in a folder, which may itself be a log, and in its direct subfolders.</summary>
+/// <param name="root">Full path of the folder.</param>
 /// <param name="unreadable">Receives a folder that cannot be opened as a log yet, and the reason.</param>
 internal sealed class FolderLogs(string root, Action<string, string> unreadable) : ILogDirectory
 {
@@ -47,13 +47,13 @@ internal sealed class FolderLogs(string root, Action<string, string> unreadable)
         }
         catch (EventLogException)
         {
-            // Unreadable is not gone.
+            // An unreadable log still exists.
             return EventLogReader.IsLog(name);
         }
     }
 
     /// <inheritdoc/>
-    /// <remarks>A folder may be written again at any time.</remarks>
+    /// <remarks>The API may write to a folder again at any time.</remarks>
     public bool IsFinished(Guid logId) => false;
 
     /// <inheritdoc/>
@@ -67,7 +67,7 @@ internal sealed class FolderLogs(string root, Action<string, string> unreadable)
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // Removed or made unreadable between two scans: the next scan decides.
+            // The folder was removed or became unreadable during the scan. The next scan decides.
             return [];
         }
     }

@@ -3,16 +3,16 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Following;
 
-/// <summary>A log as its follower has it open. Not thread-safe, except for <see cref="EstimateMark"/>.</summary>
+/// <summary>The open log of a follower. Not thread-safe, except for <see cref="EstimateMark"/>.</summary>
 internal sealed class FollowedLog(LogSourceReader opened)
 {
     private long _mark;
 
-    /// <summary>The log's bytes; another reader after <see cref="Reopen"/>.</summary>
+    /// <summary>The reader of the log's bytes; <see cref="Reopen"/> replaces it.</summary>
     public LogSourceReader Reader { get; private set; } = opened;
 
     /// <summary>Reads the durable mark.</summary>
-    /// <exception cref="SourceStoppedException">Another log has the log's place.</exception>
+    /// <exception cref="SourceStoppedException">Another log has replaced this one.</exception>
     /// <exception cref="IOException">The mark cannot be read now.</exception>
     public long ReadMark()
     {
@@ -21,7 +21,7 @@ internal sealed class FollowedLog(LogSourceReader opened)
         return mark;
     }
 
-    /// <summary>About where the durable mark is, at once. Thread-safe.</summary>
+    /// <summary>Estimates the durable mark without waiting. Thread-safe.</summary>
     public long EstimateMark()
     {
         try
@@ -30,13 +30,13 @@ internal sealed class FollowedLog(LogSourceReader opened)
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ObjectDisposedException or EventLogException)
         {
-            // The follower meets the same error in a moment, and reports it.
+            // The follower will soon get the same error and report it.
             return Volatile.Read(ref _mark);
         }
     }
 
-    /// <summary>Opens the folder again: open files would go on showing its earlier content.</summary>
-    /// <exception cref="SourceStoppedException">Another log has the log's place.</exception>
+    /// <summary>Opens the log again, because open files keep showing the earlier content.</summary>
+    /// <exception cref="SourceStoppedException">Another log has replaced this one.</exception>
     public void Reopen()
     {
         LogSourceReader again;
@@ -53,13 +53,13 @@ internal sealed class FollowedLog(LogSourceReader opened)
         if (again.LogId != Reader.LogId)
         {
             again.Dispose();
-            throw new SourceStoppedException($"{Reader.Name}: another log stands there now");
+            throw new SourceStoppedException($"{Reader.Name}: another log has replaced this one");
         }
 
         Reader.Dispose();
         Reader = again;
     }
 
-    /// <summary>Closes the reader; nothing may read any more.</summary>
+    /// <summary>Closes the reader. No read may follow.</summary>
     public void Close() => Reader.Dispose();
 }

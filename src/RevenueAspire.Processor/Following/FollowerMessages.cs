@@ -11,11 +11,12 @@ internal static partial class FollowerMessages
     [LoggerMessage(EventIds.LogNotReadableYet, LogLevel.Warning, "{Directory} cannot be opened as a log yet: {Problem}")]
     public static partial void LogUnreadable(this ILogger logger, string directory, string problem);
 
-    [LoggerMessage(EventIds.LogReplaced, LogLevel.Warning, "{Directory} now holds another log ({LogId}); it is followed from its beginning.")]
+    [LoggerMessage(EventIds.LogReplaced, LogLevel.Warning, "{Directory} now contains another log ({LogId}), which is followed from its start.")]
     public static partial void LogReplaced(this ILogger logger, string directory, Guid logId);
 
     [LoggerMessage(EventIds.LogCopy, LogLevel.Critical,
-        "{Directory}: NOT FOLLOWED: a copy of the log in {Followed}, with the same id. Move the one that the API does not write out of the events directory.")]
+        "{Directory}: NOT FOLLOWED: this is a copy of the log in {Followed}, with the same id. "
+        + "Move the copy that the API does not write out of the events directory.")]
     public static partial void LogTwin(this ILogger logger, string directory, string followed);
 
     [LoggerMessage(EventIds.LedgerFound, LogLevel.Information, "The ledger is in schema {Schema} of database {Database}.")]
@@ -30,7 +31,7 @@ internal static partial class FollowerMessages
     [LoggerMessage(EventIds.LogFollowed, LogLevel.Information, "{Directory}: followed from offset {Offset}.")]
     public static partial void LogFollows(this ILogger logger, string directory, long offset);
 
-    [LoggerMessage(EventIds.LeaseTaken, LogLevel.Information, "{Directory}: this processor applies it now.")]
+    [LoggerMessage(EventIds.LeaseTaken, LogLevel.Information, "{Directory}: this processor now applies the log.")]
     public static partial void LogLeased(this ILogger logger, string directory);
 
     [LoggerMessage(EventIds.CatchingUp, LogLevel.Information, "{Directory}: catching up from offset {From} to {Through}.")]
@@ -40,22 +41,22 @@ internal static partial class FollowerMessages
     public static partial void LogStopped(this ILogger logger, string directory, string reason);
 
     [LoggerMessage(EventIds.FollowerFailed, LogLevel.Critical,
-        "{Directory}: STOPPED by an error in this program, nothing more is applied until it is started again. Please report it.")]
+        "{Directory}: STOPPED by an error in this program. No more events are applied until it restarts. Please report the error.")]
     public static partial void LogFailed(this ILogger logger, string directory, Exception exception);
 
     [LoggerMessage(EventIds.MarkBehindLedger, LogLevel.Critical,
-        "{Directory}: durable only up to offset {Mark}, though applied or being applied through {Through}: waiting, nothing is applied meanwhile. "
-        + "After a power cut, start the API, which recovers the log; if an older copy was restored, put the newer one back.")]
+        "{Directory}: durable only up to offset {Mark}, but already applied or claimed up to {Through}. Waiting; no events are applied meanwhile. "
+        + "After a power cut, start the API, which recovers the log. If an older copy was restored, put the newer copy back.")]
     public static partial void LogMarkIsBehind(this ILogger logger, string directory, long mark, long through);
 
-    [LoggerMessage(EventIds.LogNotReadableNow, LogLevel.Warning, "{Directory}: cannot be read now, trying again: {Problem}")]
+    [LoggerMessage(EventIds.LogNotReadableNow, LogLevel.Warning, "{Directory}: cannot be read at the moment, retrying: {Problem}")]
     public static partial void LogUnreadableNow(this ILogger logger, string directory, string problem);
 
-    [LoggerMessage(EventIds.SpoolRefused, LogLevel.Error, "{Directory}: nothing of its backlog is applied, trying again: {Problem}")]
+    [LoggerMessage(EventIds.SpoolRefused, LogLevel.Error, "{Directory}: its backlog is not applied, retrying: {Problem}")]
     public static partial void LogSpoolRefused(this ILogger logger, string directory, string problem);
 
     [LoggerMessage(EventIds.PositionLost, LogLevel.Warning,
-        "{Directory}: the database has lost its applied part of this log, after a failover or a restore; it is applied again from the log.")]
+        "{Directory}: a failover or a restore removed this log's events from the database; they are applied again from the log.")]
     public static partial void LogForgotten(this ILogger logger, string directory);
 
     [LoggerMessage(EventIds.HistoryDropped, LogLevel.Information, "History: removed {Partitions} partitions that are older than History:Retain.")]

@@ -14,9 +14,8 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Following;
 
-/// <summary>Follows the logs in <c>EventLog:Directory</c> and its direct subfolders, or in the database; finds new ones while it runs.</summary>
-/// <remarks>A source that stops (rules M9, M11, M12) stays stopped until the program is started again or another log takes its place; the others go
-/// on.</remarks>
+/// <summary>Follows the logs in <c>EventLog:Directory</c> and its direct subfolders, or in the database, and finds new logs while it runs.</summary>
+/// <remarks>A stopped source (rules M9, M11, M12) stays stopped until the program restarts or another log takes its place. Other sources continue.</remarks>
 internal sealed class FollowerService(
     NpgsqlDataSource database, SessionDatabase session, ApplyServices services, IConfiguration configuration, TimeProvider time,
     HistoryOptions history, IHostApplicationLifetime lifetime, ILogger<FollowerService> logger) : BackgroundService
@@ -29,7 +28,7 @@ internal sealed class FollowerService(
 
     private sealed record Followed(Guid LogId, Task Task, CancellationTokenSource Stop);
 
-    /// <summary>Why the service ended without a request to stop, else null. Set before the host stops.</summary>
+    /// <summary>The error that ended the service, or null after a normal stop. Set before the host stops.</summary>
     public Exception? Refusal { get; private set; }
 
     /// <inheritdoc/>
@@ -51,7 +50,7 @@ internal sealed class FollowerService(
         }
         catch (Exception exception) when (exception is LedgerException or EventLogException or DbException or UserErrorException)
         {
-            // A database that cannot hold the ledger: no log can continue, so the program ends with one line that gives the reason.
+            // The database cannot hold the ledger, so no log can continue. The program ends with one line that states the reason.
             Refusal = exception;
             lifetime.StopApplication();
             return;
@@ -79,7 +78,7 @@ internal sealed class FollowerService(
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
         {
-            // A fault of the service itself: the program ends, and not as if it had been asked to.
+            // An error in the service itself: end the program, with an exit code that shows the failure.
             Refusal = exception;
             lifetime.StopApplication();
         }
@@ -116,7 +115,7 @@ internal sealed class FollowerService(
         }
     }
 
-    /// <summary>A setting that no retry heals ends the program with a line that names it.</summary>
+    /// <summary>Converts an error caused by a setting, which no retry fixes, into one line that names the setting.</summary>
     private static async Task NamingSettingsAsync(Func<CancellationToken, Task> apply, CancellationToken cancellationToken)
     {
         try
@@ -129,8 +128,7 @@ internal sealed class FollowerService(
         }
     }
 
-    /// <summary>Reports a fault of the ledger each time that it appears, also without events to apply. An apply in the meantime is
-    /// refused by the statement that merges.</summary>
+    /// <summary>Reports each new fault of the ledger, even without events to apply. Until then, the merge statement itself refuses to apply events.</summary>
     private async Task WatchLedgerAsync(CancellationToken cancellationToken)
     {
         string? reported = null;
@@ -170,7 +168,7 @@ internal sealed class FollowerService(
         }
     }
 
-    /// <summary>Begins the next partition of the history when it is due, and drops those that History:Retain no longer covers.</summary>
+    /// <summary>Creates the next partition of the history when it is due, and drops partitions older than History:Retain.</summary>
     private async Task RotateHistoryAsync(CancellationToken cancellationToken)
     {
         try
@@ -183,7 +181,7 @@ internal sealed class FollowerService(
         }
         catch (DbException exception) when (!DatabaseErrors.IsTransient(exception))
         {
-            // Merges go on: a partition only becomes longer, and is dropped later.
+            // Merges continue: the current partition only gets larger, and is dropped later.
             logger.LogHistoryNotRotated(DatabaseErrors.Describe(exception));
         }
     }
@@ -201,7 +199,7 @@ internal sealed class FollowerService(
         {
             if (logs.IsStillThere(other, log.LogId))
             {
-                // The API writes only one of them; together they would be counted as one log with two histories.
+                // The API writes only one of the two. Following both would mix two histories in one source.
                 if (_refused.Add((directory, log.LogId)))
                 {
                     logger.LogTwin(directory, other);

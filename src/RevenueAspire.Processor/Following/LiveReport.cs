@@ -15,12 +15,12 @@ internal sealed partial class LiveReport(string source, TimeProvider time, ILogg
     private long _rejects;
     private int _ranges;
 
-    /// <summary>Adds a range that the ledger has.</summary>
+    /// <summary>Adds an applied range.</summary>
     public void Add(RangeAggregate range)
     {
         if (_ranges == 0 || range.From != _through)
         {
-            // Other processors applied the bytes between. A line describes one stretch.
+            // Other processors applied the bytes in between, but a line describes contiguous bytes.
             Write();
             _from = range.From;
         }
@@ -31,7 +31,7 @@ internal sealed partial class LiveReport(string source, TimeProvider time, ILogg
         _ranges++;
     }
 
-    /// <summary>The line, once the last one is long enough ago.</summary>
+    /// <summary>Writes the line if the interval has passed.</summary>
     public void WriteWhenDue()
     {
         if (_ranges > 0 && (_writtenAt is not { } writtenAt || time.GetElapsedTime(writtenAt) >= Interval))
@@ -40,7 +40,7 @@ internal sealed partial class LiveReport(string source, TimeProvider time, ILogg
         }
     }
 
-    /// <summary>The line, now; none when nothing was added since the last one.</summary>
+    /// <summary>Writes the line now, unless no range was added since the last line.</summary>
     public void Write()
     {
         if (_ranges == 0)

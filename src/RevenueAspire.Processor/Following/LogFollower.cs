@@ -9,8 +9,8 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Following;
 
-/// <summary>Keeps the ledger current with one log (rule M2): the holder of its lease applies small ranges as they become durable, the others stand by, and all
-/// help with a backlog.</summary>
+/// <summary>Keeps the ledger up to date with one log (rule M2). The lease holder applies small ranges as they become durable. Other processors stand by, and
+/// all of them help with a backlog.</summary>
 internal sealed class LogFollower(ApplyServices services, LogSourceReader opened, TimeProvider time, ILogger logger) : IDisposable
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
@@ -26,8 +26,8 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
     private long _applied;
     private long _standbyLag;
 
-    /// <summary>Follows until cancelled, or until the source stops, and disposes of itself. Never throws: whatever goes wrong with one log stays with
-    /// it.</summary>
+    /// <summary>Follows the log until cancelled or until the source stops, then disposes this object. Never throws, so an error in one log does not affect the
+    /// others.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         services.Metrics.ObserveLag(_logId, ReadLag);
@@ -42,14 +42,14 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
                 }
                 catch (SpoolException exception)
                 {
-                    // The log is readable, and reading all of it again fills the disk again: ever less often.
+                    // The log is readable, but each attempt reads all of it and fills the disk again, so increase the pause.
                     logger.LogSpoolRefused(_name, exception.Message);
                     await Task.Delay(spoolPause, time, cancellationToken).ConfigureAwait(false);
                     spoolPause = Next(spoolPause);
                 }
                 catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
                 {
-                    // A disk, a network share or a right that is missing now may be there later; nothing was skipped.
+                    // A missing disk, network share or permission may return later. No events were skipped.
                     logger.LogUnreadableNow(_name, exception.Message);
                     await Task.Delay(pause, time, cancellationToken).ConfigureAwait(false);
                     pause = Next(pause);
@@ -59,7 +59,7 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // The service stops, or another log took this one's place.
+            // The service is stopping, or another log replaced this one.
         }
         catch (Exception exception) when (exception is SourceStoppedException or EventLog.EventLogException or LedgerException)
         {
@@ -67,12 +67,12 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
         }
         catch (DbException exception)
         {
-            // Transient errors were retried until success (M12).
+            // Not a transient error: those are retried until they succeed (rule M12).
             logger.LogStopped(_name, DatabaseErrors.Describe(exception));
         }
         catch (Exception exception)
         {
-            // A bug that one log exposes must not stop the others. Log it with all details, and stop its log (rule M12).
+            // A bug that one log exposes must not stop the others. Log all details, and stop only this log (rule M12).
             logger.LogFailed(_name, exception);
         }
         finally
@@ -111,7 +111,7 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
             {
                 if (mark == _applied)
                 {
-                    // Nothing to apply, for any processor: the log's own mark shows when that changes, and the database is left alone.
+                    // No processor has events to apply. The log's mark shows when that changes, so do not query the database.
                     Volatile.Write(ref _standbyLag, 0);
                     await Task.Delay(StandbyPause, time, cancellationToken).ConfigureAwait(false);
                     continue;
@@ -143,15 +143,15 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
             }
             else if (!await ApplyAsync(mark, cancellationToken).ConfigureAwait(false))
             {
-                // Another processor moved the source: a helper's ranges are open, or a lease changed its owner.
+                // Another processor moved the source: a helper has open ranges, or the lease has a new owner.
                 source = await ReadSourceAsync(cancellationToken).ConfigureAwait(false);
                 await HelpAsync(source, cancellationToken).ConfigureAwait(false);
             }
         }
     }
 
-    /// <summary>Whether this processor applies the log. Each answer contains the applied offset of the source. After a failover it may lack the last applies,
-    /// if their wait for a standby was cancelled (rule R1). Without new events, only this answer shows that they must be applied again.</summary>
+    /// <summary>Returns whether this processor applies the log. Each answer of the database contains the source's applied offset. A failover may lose the last
+    /// applies if their wait for a standby was cancelled (rule R1). Without new events, only this offset shows that they must be applied again.</summary>
     private async Task<bool> HoldLeaseAsync(long mark, CancellationToken cancellationToken)
     {
         var (wasHeld, wasAsked) = (_lease.IsHeld, _lease.Asked);
@@ -169,13 +169,13 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
         return held;
     }
 
-    /// <summary>Applies [applied, to) in one statement; false when the source was elsewhere.</summary>
+    /// <summary>Applies [applied offset, to) in one statement; false if another processor has moved the source.</summary>
     private async Task<bool> ApplyAsync(long to, CancellationToken cancellationToken)
     {
         var (from, before) = (_applied, _tail);
         if (!_tail.IsEmpty && SourceScan.TailHash(_log.Reader, from) is { Length: > 0 } tailNow && !_tail.Span.SequenceEqual(tailNow))
         {
-            // Rule M11, before each apply: another copy was put in the log's place.
+            // Rule M11, checked before each apply: another copy replaced the log.
             throw SourceCheck.Changed(_log.Reader, from);
         }
 
@@ -183,7 +183,7 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
         var range = _aggregator.Aggregate(_log.Reader, from, to, limited: true, hashed: false, cancellationToken);
         if (range.UnknownNameAt is { } unknown)
         {
-            // Rule M9: the events up to it count, then the source stops.
+            // Rule M9: apply the events before the unknown one, then stop the source.
             return unknown == from ? throw RangeFreezer.UnknownName(_log.Reader, unknown) : await ApplyAsync(unknown, cancellationToken).ConfigureAwait(false);
         }
 
@@ -197,7 +197,7 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
             return false;
         }
 
-        // In the ledger, committed synchronously: nothing of it is ever read again.
+        // These bytes are committed synchronously in the ledger, and are never read again.
         Volatile.Write(ref _applied, range.End);
         _tail = tail;
         services.Reports.Report(_log.Reader, range);
@@ -206,7 +206,7 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
         return true;
     }
 
-    /// <summary>Helps with open ranges and with a backlog that is longer than a live range; false when there is neither.</summary>
+    /// <summary>Helps with open ranges and with a backlog that is longer than a live range; false if there is neither.</summary>
     private async Task<bool> HelpAsync(LedgerSource source, CancellationToken cancellationToken)
     {
         var mark = _log.ReadMark();
@@ -234,7 +234,7 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
         await ReadSourceAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Reads where the source stands, and checks that the log is the one that was applied (rule M11).</summary>
+    /// <summary>Reads the source's applied offset, and checks that the log is the one that was applied (rule M11).</summary>
     private async Task<LedgerSource> ReadSourceAsync(CancellationToken cancellationToken)
     {
         var source = await FindSourceAsync(cancellationToken).ConfigureAwait(false);
@@ -250,8 +250,8 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
     }
 
     /// <summary>
-    /// Rule M11: the applied or claimed offset is ahead of the durable mark. After a power cut this lasts until the API has recovered the log; else an older
-    /// copy was restored. The bytes up to the applied offset show the cause once the mark has reached it. Until then nothing is applied.
+    /// Rule M11: waits while the durable mark is below the applied or claimed offset. After a power cut, that lasts until the API has recovered the log.
+    /// Otherwise an older copy was restored. The bytes up to the applied offset show the cause when the mark reaches it. Until then, no events are applied.
     /// </summary>
     private async Task<LedgerSource> WaitForMarkAsync(LedgerSource source, CancellationToken cancellationToken)
     {
@@ -266,8 +266,8 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
         return source;
     }
 
-    /// <summary>For the gauge, on any thread. The holder of the lease reports the current lag, also during a long catch-up. A standby reports the lag of its
-    /// last poll, with mark and applied offset from the same time.</summary>
+    /// <summary>Computes the lag for the gauge, on any thread. The lease holder reports the current lag, even during a long catch-up. A standby reports the lag
+    /// of its last poll, with mark and applied offset from the same time.</summary>
     private long ReadLag()
     {
         if (!_lease.IsHeld)
@@ -279,7 +279,7 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
         return Math.Max(0, _log.EstimateMark() - applied);
     }
 
-    /// <summary>The source; made again where the database has lost it: then it has none of its sums either.</summary>
+    /// <summary>Finds the source. If the database has lost it, creates it again: the database has then lost the source's sums too.</summary>
     private async Task<LedgerSource> FindSourceAsync(CancellationToken cancellationToken)
     {
         if (await services.Retry.RunAsync(token => services.Sources.FindAsync(_logId, token), cancellationToken).ConfigureAwait(false) is { } source)

@@ -2,24 +2,25 @@ using RevenueAspire.Processor.Applying;
 
 namespace RevenueAspire.Processor.Following;
 
-/// <summary>The lease of a log, as one follower sees it (rule M2). It saves work only: each apply is a compare-and-set. <see cref="IsHeld"/> may be read by any
-/// thread.</summary>
+/// <summary>The lease of a log, as known to one follower (rule M2). It only saves work, because each apply is a compare-and-set. Any thread may read
+/// <see cref="IsHeld"/>.</summary>
 internal sealed class LogLease(ApplyServices services, Guid logId, TimeProvider time)
 {
     private readonly Guid _owner = Guid.NewGuid();
     private volatile bool _held;
 
-    /// <summary>Time stamp of the last request; null before the first.</summary>
+    /// <summary>Timestamp of the last request; null before the first.</summary>
     public long? Asked { get; private set; }
 
-    /// <summary>Where the source stood when the database was last asked for the lease; null when it did not know the source.</summary>
+    /// <summary>The source's applied offset at the last request; null if the database did not contain the source.</summary>
     public long? AppliedThrough { get; private set; }
 
-    /// <summary>Held when last asked.</summary>
+    /// <summary>Whether the lease was held at the last request.</summary>
     public bool IsHeld => _held;
 
-    /// <summary>Asks for the lease, or renews it at a third of its length; in between it counts as held.</summary>
-    /// <param name="isIdle">Nothing is to be applied: a standby then asks as seldom as the holder renews the lease, else each time.</param>
+    /// <summary>Requests the lease, or renews it after a third of its duration. Until then, a held lease counts as held without a request.</summary>
+    /// <param name="isIdle">Whether there is nothing to apply. If so, a standby requests the lease only as often as the holder renews it; otherwise at each
+    /// call.</param>
     /// <param name="cancellationToken">Stops waiting for the database.</param>
     public async Task<bool> HoldAsync(bool isIdle, CancellationToken cancellationToken)
     {
@@ -34,6 +35,6 @@ internal sealed class LogLease(ApplyServices services, Guid logId, TimeProvider 
         return _held;
     }
 
-    /// <summary>Gives the lease back, so that another takes over at once.</summary>
+    /// <summary>Releases the lease, so that another processor can take over at once.</summary>
     public Task ReleaseAsync() => _held ? DatabaseRetry.TryOnceAsync(token => services.Sources.ReleaseAsync(logId, _owner, token)) : Task.CompletedTask;
 }

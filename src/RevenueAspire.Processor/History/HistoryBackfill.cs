@@ -7,29 +7,29 @@ using RevenueAspire.Processor.Verifying;
 
 namespace RevenueAspire.Processor.History;
 
-/// <summary>Adds the history of the events that were applied before it began (<c>history build</c>). Processors go on meanwhile. Not thread-safe.</summary>
+/// <summary>Adds the events that were applied before the history started (<c>history build</c>). Processors may keep running. Not thread-safe.</summary>
 /// <remarks>
-/// The beginning of the history fixes the events without rows. Their sum per user is the balance before the user's oldest row, so the balances of the new rows
-/// end exactly there. If events can no longer be read, the first balance is their sum instead of 0.
+/// The start of the history determines which events lack rows. Their sum per user is the balance before the user's oldest row, so the new rows end exactly at
+/// that balance. If events are no longer readable, the first balance is their sum instead of 0.
 /// </remarks>
 internal sealed class HistoryBackfill(NpgsqlDataSource database, EventTypes types, ProcessorOptions options, HistoryWriter writer)
 {
     private readonly int[] _signs = [.. types.Signs.Values];
 
-    /// <summary>Builds.</summary>
+    /// <summary>Builds the missing rows.</summary>
     /// <param name="places">Files and folders to search for counted files, in addition to the known paths.</param>
-    /// <param name="cancellationToken">Stops; nothing is changed then.</param>
-    /// <exception cref="UserErrorException">The history has removed rows already, or one of the places does not exist.</exception>
+    /// <param name="cancellationToken">Stops the build without changes.</param>
+    /// <exception cref="UserErrorException">History:Retain has already removed rows, or one of the places does not exist.</exception>
     public async Task<BackfillResult> RunAsync(IReadOnlyList<string> places, CancellationToken cancellationToken)
     {
         var opened = await VerifiedSources.OpenAsync(database, options, places, cancellationToken).ConfigureAwait(false);
         await using (opened.ConfigureAwait(false))
         {
-            var history = opened.Snapshot.History ?? throw new UserErrorException("the history was dropped meanwhile: run 'history build' again");
+            var history = opened.Snapshot.History ?? throw new UserErrorException("the history was dropped in the meantime: run 'history build' again");
             if (history.State.RetainedFrom is not null)
             {
                 throw new UserErrorException(
-                    "History:Retain has removed rows, so older ones cannot be added: run 'history drop' and then 'history build' to make the history again");
+                    "History:Retain has removed rows, so older rows cannot be added: run 'history drop', then 'history build', to rebuild the history");
             }
 
             if (history.Missing.Count == 0)
@@ -102,7 +102,7 @@ internal sealed class HistoryBackfill(NpgsqlDataSource database, EventTypes type
 }
 
 /// <summary>The result of a build.</summary>
-/// <param name="Events">Events that have rows now.</param>
-/// <param name="Rows">Rows written.</param>
-/// <param name="Unread">Sources whose events could not all be read, a line each.</param>
+/// <param name="Events">Number of events that now have rows.</param>
+/// <param name="Rows">Number of rows written.</param>
+/// <param name="Unread">Sources with unreadable events, one line each.</param>
 internal sealed record BackfillResult(long Events, long Rows, IReadOnlyList<string> Unread);

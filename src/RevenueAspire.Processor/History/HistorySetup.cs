@@ -4,12 +4,12 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.History;
 
-/// <summary>Decides at start whether a processor writes the history.</summary>
+/// <summary>Decides at startup whether a processor writes the history.</summary>
 internal static class HistorySetup
 {
-    /// <summary>Begins or joins the history of the ledger.</summary>
-    /// <returns>Null where none is kept.</returns>
-    /// <exception cref="LedgerException">The setting contradicts the ledger; the message names both ways out.</exception>
+    /// <summary>Starts the history of the ledger, or joins an existing one.</summary>
+    /// <returns>The writer; null if the ledger keeps no history.</returns>
+    /// <exception cref="LedgerException">The setting contradicts the ledger; the message names both solutions.</exception>
     public static async Task<HistoryWriter?> RunAsync(
         NpgsqlDataSource database, EventTypes types, HistoryOptions options, CancellationToken cancellationToken)
     {

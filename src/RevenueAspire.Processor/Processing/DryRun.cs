@@ -45,7 +45,7 @@ internal sealed class DryRun(EventTypes types, ProcessorOptions options) : IDisp
             from = range.End;
             if (from < end.Length)
             {
-                // The limit of rejected lines: from here on a user may be counted twice.
+                // The range ended early, at the limit of rejected lines. Users of several ranges are counted more than once.
                 users += _aggregator.CountUsers();
                 exact = false;
                 _aggregator.Clear();

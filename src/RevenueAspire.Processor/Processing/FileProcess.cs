@@ -7,18 +7,18 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Processing;
 
-/// <summary>Counts a file once, whatever it is called (rule M10). Thread-safe.</summary>
+/// <summary>Counts each file content once, regardless of the file's name (rule M10). Thread-safe.</summary>
 internal sealed class FileProcess(ApplyServices services)
 {
     /// <summary>Processes a file, together with other processors.</summary>
-    /// <param name="file">The file; its length is fixed.</param>
-    /// <param name="name">As it was given, for messages.</param>
-    /// <param name="again">Count it once more on purpose.</param>
+    /// <param name="file">The file, with a fixed length.</param>
+    /// <param name="name">The path as the user gave it, for messages.</param>
+    /// <param name="again">Whether to count the file again even if it is already counted.</param>
     /// <param name="progress">Receives the progress.</param>
     /// <param name="cancellationToken">Stops between statements.</param>
-    /// <param name="hashing">Of this very file, when it was begun already.</param>
-    /// <exception cref="UserErrorException">A fork: the file continues known content differently.</exception>
-    /// <exception cref="SourceStoppedException">The file changed, or cannot go on.</exception>
+    /// <param name="hashing">The hashing of this file, if it has already started.</param>
+    /// <exception cref="UserErrorException">A fork: the file starts with known content but continues differently.</exception>
+    /// <exception cref="SourceStoppedException">The file changed, or processing cannot continue.</exception>
     public async Task<ProcessOutcome> RunAsync(
         FileSourceReader file, string name, bool again, RunProgress progress, CancellationToken cancellationToken, FileHashing? hashing = null)
     {
@@ -37,11 +37,11 @@ internal sealed class FileProcess(ApplyServices services)
         if (resolution.Match == FileMatch.Fork)
         {
             throw new UserErrorException(
-                $"{name}: begins like {resolution.ForkOf}, which is counted, but continues differently; nothing of it was counted. Put its new lines into a "
-                    + "separate file, and process that");
+                $"{name}: starts like {resolution.ForkOf}, which is already counted, but continues differently. None of it was counted. Put the new lines in a "
+                    + "separate file and process that file");
         }
 
-        // Later generations are complete before another one begins, so that a killed --again is finished rather than forgotten.
+        // Complete all existing generations before starting the next one, so a killed --again is completed, not lost.
         var unfinished = resolution.Sources.Where(source => source.AppliedThrough < Math.Min(source.Length, end.Length)).ToArray();
         foreach (var source in unfinished)
         {
@@ -56,7 +56,7 @@ internal sealed class FileProcess(ApplyServices services)
             _ => "counted",
         };
 
-        // "Once more" for a file that was never counted is once.
+        // For a file that was never counted, --again changes nothing: it is counted once.
         if (again && resolution.Match != FileMatch.New)
         {
             var generation = Guid.NewGuid();
@@ -68,7 +68,8 @@ internal sealed class FileProcess(ApplyServices services)
 
         if (tally.IsEmpty && resolution.Sources[0] is var known)
         {
-            // The same again changes nothing. Its rejected lines are reported as by the run that counted it. Of an older state only those that it has count.
+            // This run changed nothing. Report the same rejected lines as the run that counted the file. For an older, shorter state of the file, report only
+            // the rejected lines within its length.
             tally.AddRejects(known.Length <= end.Length
                 ? known
                 : known with
@@ -81,7 +82,7 @@ internal sealed class FileProcess(ApplyServices services)
         return tally.Complete(result, progress.Counters, Stopwatch.GetElapsedTime(started));
     }
 
-    /// <summary>How much of the file counts: where its last line is not complete, a known length of the same content may end a line within it (rule
+    /// <summary>Finds the end of the counted part of the file. If the last line is incomplete, a known length of the same content may be within that line (rule
     /// M9).</summary>
     private async Task<FileEnd> FindEndAsync(FileSourceReader file, FileEnd end, CancellationToken cancellationToken)
     {
@@ -118,7 +119,7 @@ internal sealed class FileProcess(ApplyServices services)
         }
         finally
         {
-            // The reader is closed after this, so nothing may still read it.
+            // The caller closes the reader next, so wait until hashing no longer reads it.
             await hashing.EndedAsync().ConfigureAwait(false);
         }
     }
@@ -126,7 +127,7 @@ internal sealed class FileProcess(ApplyServices services)
     private async Task<(FileResolution Resolution, FileDigest Whole, FileBlocks Blocks)> ResolveAsync(
         FileSourceReader file, long length, FileHashing hashing, CancellationToken cancellationToken)
     {
-        // Made before the first try (rule M1): a repeat after a lost answer then finds its own work.
+        // Created before the first attempt (rule M1), so a repeat after a lost answer recognizes its own work.
         var attempt = Guid.NewGuid();
         IEnumerable<long> lengths = await services.Retry.RunAsync(
             token => services.Sources.KnownLengthsAsync(length, token), cancellationToken).ConfigureAwait(false);
@@ -140,7 +141,7 @@ internal sealed class FileProcess(ApplyServices services)
                 return (resolution, digests[^1], hashing.Blocks);
             }
 
-            // Another file became known meanwhile; each turn needs a new one.
+            // Another file became known in the meantime. The loop ends, because each turn needs yet another new file.
             lengths = [.. lengths, .. missing];
         }
     }
@@ -155,7 +156,7 @@ internal sealed class FileProcess(ApplyServices services)
         tally.Add(source, await run.RunAsync(cancellationToken).ConfigureAwait(false));
     }
 
-    /// <summary>Adds up the generations of one file.</summary>
+    /// <summary>Adds up the results of all generations of one file.</summary>
     private sealed class FileTally(string name, FileEnd end)
     {
         private readonly List<string> _notes = end.Unfinished == RejectReason.None
@@ -176,7 +177,7 @@ internal sealed class FileProcess(ApplyServices services)
             AddRejects(after);
         }
 
-        /// <summary>All rejected lines of a source, also those from before this run: its end is the moment at which the file is reported as counted.</summary>
+        /// <summary>Adds all rejected lines of a source, including those of earlier runs, because the run that completes a file reports all of them.</summary>
         public void AddRejects(LedgerSource source)
         {
             _rejected += source.RejectsThrough;

@@ -4,11 +4,11 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Processing;
 
-/// <summary>Brings a log into the ledger up to its durable mark as it is now. Thread-safe.</summary>
+/// <summary>Applies a log up to its current durable mark. Thread-safe.</summary>
 internal sealed class LogProcess(ApplyServices services)
 {
     /// <summary>Processes a log, together with other processors.</summary>
-    /// <exception cref="SourceStoppedException">The log is another than the one that was applied, or has an unknown event.</exception>
+    /// <exception cref="SourceStoppedException">The log differs from the one already applied, or contains an unknown event.</exception>
     public async Task<ProcessOutcome> RunAsync(LogSourceReader log, string name, RunProgress progress, CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();

@@ -2,7 +2,7 @@ using RevenueAspire.Processor.Applying;
 
 namespace RevenueAspire.Processor.Processing;
 
-/// <summary>Where the work on one path stands. Written by the work, read by the display.</summary>
+/// <summary>The progress of one path. The processing code writes it; the display reads it.</summary>
 internal sealed class RunProgress(string name)
 {
     private volatile string _phase = "opening";
@@ -10,10 +10,10 @@ internal sealed class RunProgress(string name)
     private long _from;
     private Func<long>? _hashed;
 
-    /// <summary>The path, as it was given.</summary>
+    /// <summary>The path as the user gave it.</summary>
     public string Name { get; } = name;
 
-    /// <summary>The current step, one word.</summary>
+    /// <summary>The current step as one word.</summary>
     public string Phase
     {
         get => _phase;
@@ -23,16 +23,17 @@ internal sealed class RunProgress(string name)
     /// <summary>The counters of the run.</summary>
     public RunCounters Counters { get; } = new();
 
-    /// <summary>Set where aggregating is all there is to do.</summary>
+    /// <summary>Whether aggregation is the last step, as in a dry run.</summary>
     public bool EndsWithAggregation { get; set; }
 
-    /// <summary>Bytes to do.</summary>
+    /// <summary>Total bytes to process.</summary>
     public long TotalBytes => Volatile.Read(ref _total);
 
-    /// <summary>Bytes of them that are in the ledger to the last event.</summary>
+    /// <summary>Bytes whose events are all in the ledger.</summary>
     public long AppliedBytes => Math.Max(0, Counters.AppliedThrough - Volatile.Read(ref _from));
 
-    /// <summary>Bytes done: applied ones whole; those that are aggregated or hashed only count for a part of their work.</summary>
+    /// <summary>Estimate of the processed bytes: the maximum of the applied bytes, half of the aggregated bytes, and a tenth of the hashed bytes. Aggregated
+    /// bytes count fully if <see cref="EndsWithAggregation"/>.</summary>
     public long DoneBytes
     {
         get
@@ -43,7 +44,7 @@ internal sealed class RunProgress(string name)
         }
     }
 
-    /// <summary>Sets the stretch that is to be applied.</summary>
+    /// <summary>Sets the bytes to apply.</summary>
     public void Begin(long from, long through)
     {
         Volatile.Write(ref _from, from);
@@ -51,6 +52,6 @@ internal sealed class RunProgress(string name)
         Counters.AppliedThrough = from;
     }
 
-    /// <summary>Sets where the number of hashed bytes comes from.</summary>
+    /// <summary>Sets the function that returns the number of hashed bytes.</summary>
     public void ObserveHashing(Func<long> hashed) => _hashed = hashed;
 }

@@ -3,16 +3,17 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Processor.Processing;
 
-/// <summary>Finds the kind of a path on the command line.</summary>
+/// <summary>Determines whether a path on the command line is a log or a file.</summary>
 internal static class SourcePath
 {
-    /// <summary>The log's directory when the path is one, or lies in one (rule M10: a path beside a log.json is that log); null for a file.</summary>
-    /// <exception cref="UserErrorException">A directory that is no log, or nothing at all.</exception>
+    /// <summary>Finds the log's directory if the path is one or is inside one; null for any other file. A path next to a log.json belongs to that log (rule
+    /// M10).</summary>
+    /// <exception cref="UserErrorException">The path is a directory that is not a log, or does not exist.</exception>
     public static string? FindLog(string path)
     {
         if (path.Length == 0)
         {
-            throw new UserErrorException("an empty path: give the name of a file");
+            throw new UserErrorException("empty path: give the name of a file");
         }
 
         var full = Path.GetFullPath(path);
@@ -21,7 +22,7 @@ internal static class SourcePath
             return EventLogReader.IsLog(full)
                 ? full
                 : throw new UserErrorException(
-                    $"{path}: a directory, and not one of a log (it has no log.json): give the files in it, as {Path.Combine(path, "*.jsonl")}");
+                    $"{path}: is a directory, but not a log (it contains no log.json); give the files in it, for example {Path.Combine(path, "*.jsonl")}");
         }
 
         if (!File.Exists(full))

@@ -3,15 +3,15 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>Digests of a file's beginnings (rule M10), all in one pass.</summary>
+/// <summary>Computes the digests of several prefixes of a file (rule M10) in one pass.</summary>
 internal static class FileDigests
 {
     private const int WindowBytes = 1 << 20;
 
-    /// <summary>Hashes a file once, and takes the digest at each length on the way.</summary>
+    /// <summary>Hashes a file once, and stores the digest at each length.</summary>
     /// <param name="file">The file.</param>
-    /// <param name="lengths">Bytes, any order; none above the end of the file.</param>
-    /// <param name="cancellationToken">Checked once a megabyte.</param>
+    /// <param name="lengths">Prefix lengths in bytes, in any order, at most the length of the file.</param>
+    /// <param name="cancellationToken">Checked after each megabyte.</param>
     public static IReadOnlyList<FileDigest> Compute(ISourceReader file, IEnumerable<long> lengths, CancellationToken cancellationToken)
     {
         var digests = new List<FileDigest>();

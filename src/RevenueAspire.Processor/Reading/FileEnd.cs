@@ -2,22 +2,22 @@ using RevenueAspire.Events;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>How much of a file counts (rule M9): a last line without newline counts when it is an event, else it is left for the time when it is
-/// completed.</summary>
-/// <param name="Length">Bytes that count.</param>
-/// <param name="Unfinished">Why the last line does not count, or <see cref="RejectReason.None"/>.</param>
+/// <summary>The part of a file that counts (rule M9). A last line without a newline counts if it is an event; otherwise it counts only when it is
+/// complete.</summary>
+/// <param name="Length">Number of bytes that count.</param>
+/// <param name="Unfinished">The reason why the last line does not count, or <see cref="RejectReason.None"/>.</param>
 internal readonly record struct FileEnd(long Length, RejectReason Unfinished)
 {
-    /// <summary>The last line, which does not count, ends in zero bytes.</summary>
+    /// <summary>Whether the last line does not count and ends in zero bytes.</summary>
     public bool EndsInZeros { get; private init; }
 
-    /// <summary>Why the last line does not count, for people.</summary>
-    public string Problem => EndsInZeros ? "it ends in zero bytes: the file was allocated in advance, or a power cut has left them" : Unfinished.Describe();
+    /// <summary>Human-readable reason why the last line does not count.</summary>
+    public string Problem => EndsInZeros ? "it ends in zero bytes: the file was preallocated, or a power cut left them" : Unfinished.Describe();
 
-    /// <summary>Looks at the end of a file.</summary>
+    /// <summary>Finds the end of the part that counts.</summary>
     public static FileEnd Find(FileSourceReader file, EventTypes types) => Find(file, SourceScan.LastLineStart(file, file.ReadEnd()), types);
 
-    /// <summary>Looks at the end of a file whose last line begins at <paramref name="start"/>.</summary>
+    /// <summary>Finds the end of the part that counts in a file whose last line starts at <paramref name="start"/>.</summary>
     public static FileEnd Find(FileSourceReader file, long start, EventTypes types)
     {
         var end = file.ReadEnd();

@@ -3,9 +3,9 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>Hashes a file from its beginning (rule M10) while the database is still being asked at which lengths digests are known. Thread-safe.</summary>
-/// <remarks>One pass over the file: a length that becomes known in time is handled in the same pass. Only the few lengths already passed need a second read of
-/// the bytes up to them.</remarks>
+/// <summary>Hashes a file (rule M10) while the database is still being queried for the lengths with known digests. Thread-safe.</summary>
+/// <remarks>Lengths that arrive in time are handled in the one pass over the file. Only the few lengths that the pass has already passed need a second
+/// read.</remarks>
 internal sealed class FileHashing
 {
     private const int WindowBytes = 16 * FileBlocks.BlockBytes;
@@ -19,8 +19,8 @@ internal sealed class FileHashing
     private long _planned;
     private long _hashed;
 
-    /// <summary>Begins at once, on a thread of the pool.</summary>
-    /// <param name="file">To be kept open until the task of <see cref="DigestsAsync"/> has ended.</param>
+    /// <summary>Starts at once, on a pool thread.</summary>
+    /// <param name="file">Must stay open until the task of <see cref="DigestsAsync"/> has ended.</param>
     /// <param name="length">Bytes to hash, at least 1.</param>
     /// <param name="cancellationToken">Checked per window of 4 MB.</param>
     public FileHashing(ISourceReader file, long length, CancellationToken cancellationToken)
@@ -37,8 +37,8 @@ internal sealed class FileHashing
     /// <summary>The checksum of each block of the file; complete after <see cref="DigestsAsync"/>.</summary>
     public FileBlocks Blocks { get; }
 
-    /// <summary>The digests of the file's beginnings of these lengths, and of the whole, which comes last.</summary>
-    /// <param name="lengths">Bytes; those above the file's length are left out.</param>
+    /// <summary>Returns the digests of the file's prefixes of these lengths, and of the whole file, which is last.</summary>
+    /// <param name="lengths">Lengths in bytes; those above the file's length are ignored.</param>
     public async Task<IReadOnlyList<FileDigest>> DigestsAsync(IEnumerable<long> lengths)
     {
         var asked = lengths.Append(_length).Where(length => length > 0 && length <= _length).Distinct().Order().ToArray();
@@ -61,7 +61,7 @@ internal sealed class FileHashing
         return [.. asked.Select(length => _taken[length])];
     }
 
-    /// <summary>Completes when nothing reads the file any more, whatever became of the hashing.</summary>
+    /// <summary>Completes when hashing no longer reads the file, whether it succeeded or failed.</summary>
     public Task EndedAsync() => _hashing.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
     private void Hash()
@@ -75,7 +75,7 @@ internal sealed class FileHashing
         }
         finally
         {
-            // The file may be closed after this.
+            // Wait for the read, because the file may be closed after this.
             ((Task)reading).ContinueWith(static _ => { }, TaskScheduler.Default).Wait(CancellationToken.None);
         }
     }
@@ -94,7 +94,7 @@ internal sealed class FileHashing
                 long next;
                 lock (_lock)
                 {
-                    // Lengths before this end are passed from here on, the end itself is not.
+                    // From here on, lengths below this end are too late for this pass. The end itself is not.
                     next = Math.Min(end, _wanted.GetViewBetween(at + 1, _length).Min);
                     _planned = next;
                 }
@@ -120,7 +120,7 @@ internal sealed class FileHashing
 
     private byte[] NewWindow() => GC.AllocateUninitializedArray<byte>((int)Math.Min(WindowBytes, _length));
 
-    /// <summary>Reads a window and takes its checksums, while the one before it is hashed on another core.</summary>
+    /// <summary>Reads a window and computes its checksums, while another core hashes the previous window.</summary>
     private Task ReadAsync(long start, byte[] window) => Task.Run(
         () =>
         {

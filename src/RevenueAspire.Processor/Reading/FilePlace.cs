@@ -3,15 +3,15 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>Where an open file can be found again. The path that was given may lead elsewhere tomorrow: a link that moves, <c>/dev/stdin</c>,
+/// <summary>Finds the path where an open file can be found again. The given path may later refer to another file: a changed link, <c>/dev/stdin</c>,
 /// <c>/proc/self/fd/3</c>.</summary>
 internal static class FilePlace
 {
     private const string Deleted = " (deleted)";
 
-    /// <summary>The full path without links, or <see cref="SourceRegistry.NoPath"/> for a file that has none.</summary>
-    /// <param name="file">The open file: on Linux the kernel knows its path.</param>
-    /// <param name="path">The path by which it was opened.</param>
+    /// <summary>Returns the full path without links, or <see cref="SourceRegistry.NoPath"/> if the file has no path.</summary>
+    /// <param name="file">The open file; on Linux, the kernel knows its path.</param>
+    /// <param name="path">The path used to open the file.</param>
     public static string Find(SafeFileHandle file, string path)
     {
         var full = Path.GetFullPath(path);
@@ -26,7 +26,7 @@ internal static class FilePlace
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // No /proc: the given path is the best that there is.
+            // Without /proc, the given path is the best one available.
         }
 
         return full.StartsWith("/dev/", StringComparison.Ordinal) || full.StartsWith("/proc/", StringComparison.Ordinal) ? SourceRegistry.NoPath : full;

@@ -5,7 +5,7 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>A file, read up to the length that was fixed when processing began (rule M10), whatever is appended meanwhile.</summary>
+/// <summary>A file, read up to the length that was fixed when processing started (rule M10). Later appends are ignored.</summary>
 internal sealed class FileSourceReader : ISourceReader
 {
     private readonly SafeFileHandle _file;
@@ -29,7 +29,7 @@ internal sealed class FileSourceReader : ISourceReader
     }
 
     /// <summary>Opens a file and fixes its length.</summary>
-    /// <exception cref="UserErrorException">Missing, a directory, unreadable, or not a regular file.</exception>
+    /// <exception cref="UserErrorException">The path is missing, a directory, unreadable, or not a regular file.</exception>
     public static FileSourceReader Open(string path, int maxLineBytes)
     {
         if (IsSpecial(path))
@@ -61,16 +61,16 @@ internal sealed class FileSourceReader : ISourceReader
         }
     }
 
-    /// <summary>Content that was copied to a file without a name. Its bytes are counted (rule M10).</summary>
-    /// <param name="name">Full path of the file that held it in another form, or <see cref="SourceRegistry.NoPath"/>.</param>
+    /// <summary>Reads content that was copied to an unnamed file. The copied bytes are counted (rule M10).</summary>
+    /// <param name="name">Full path of the original file, or <see cref="SourceRegistry.NoPath"/>.</param>
     /// <param name="place">As <see cref="Place"/>.</param>
-    /// <param name="spool">Taken over.</param>
-    /// <param name="maxLineBytes">Longest line.</param>
+    /// <param name="spool">The unnamed file; the reader disposes of it.</param>
+    /// <param name="maxLineBytes">Maximum line length in bytes.</param>
     public static FileSourceReader FromSpool(string name, string place, SafeFileHandle spool, int maxLineBytes) =>
         new(name, place, spool, RandomAccess.GetLength(spool), maxLineBytes, [], owner: true);
 
-    /// <summary>Whether it is neither file nor directory: opening a pipe would wait for its writer. Where the system does not report it, opening it
-    /// decides.</summary>
+    /// <summary>Whether the path is neither a file nor a directory: opening a pipe would wait for its writer. If the system does not report the kind, the open
+    /// call decides.</summary>
     private static bool IsSpecial(string path)
     {
         try
@@ -84,27 +84,27 @@ internal sealed class FileSourceReader : ISourceReader
     }
 
     private static UserErrorException NotRegular(string path) =>
-        new($"{path}: not a regular file; a file is known by its content, so write a pipe's output to a file, or to standard input and name it -");
+        new($"{path}: not a regular file. Write a pipe's output to a file, or send it to standard input and give - as the path");
 
     private FileSourceReader(FileSourceReader file, FileDigest digest, FileBlocks blocks, IReadOnlyList<long> lineEnds)
         : this(file.Name, file.Place, file._file, digest.Length, file.MaxLineBytes, lineEnds, owner: false) =>
         (_digest, _blocks) = (digest, blocks);
 
-    /// <summary>The same file, ending earlier. Shares the open file: dispose of the original only.</summary>
+    /// <summary>Returns a reader of the same file with an earlier end. It shares the open file: dispose only the original.</summary>
     public FileSourceReader EndingAt(long length) => new(Name, Place, _file, Math.Min(length, _length), MaxLineBytes, [], owner: false);
 
-    /// <summary>The content that was hashed, with the lengths at which it is known: reading other bytes throws. Shares the open file as
-    /// <see cref="EndingAt"/> does.</summary>
+    /// <summary>Returns a reader of the hashed content with its known lengths. Reading changed bytes throws. It shares the open file, as <see cref="EndingAt"/>
+    /// does.</summary>
     public FileSourceReader Hashed(FileDigest digest, FileBlocks blocks, IReadOnlyList<long> lineEnds) => new(this, digest, blocks, lineEnds);
 
-    /// <summary>The same file with the lengths at which its content is known; takes the open file over.</summary>
+    /// <summary>Returns a reader of the same file with its known lengths. The new reader owns the open file.</summary>
     public FileSourceReader WithLineEnds(IReadOnlyList<long> lineEnds) => new(Name, Place, _file, _length, MaxLineBytes, lineEnds, _owner);
 
-    /// <summary>Whether the bytes are those of a packed file (gzip, zstd), which counts as its content.</summary>
+    /// <summary>Whether the file is compressed (gzip, zstd). Such a file counts as its uncompressed content.</summary>
     public bool IsPacked => SpoolFile.IsPacked(_file);
 
-    /// <summary>Refuses bytes that are no lines of JSON in UTF-8.</summary>
-    /// <exception cref="UserErrorException">One line that names the format.</exception>
+    /// <summary>Refuses a file that does not contain lines of JSON in UTF-8.</summary>
+    /// <exception cref="UserErrorException">The file has another format; the message names it in one line.</exception>
     public void RefuseOtherFormats() => InputFormat.Refuse(_file, Name);
 
     /// <inheritdoc/>
@@ -113,8 +113,7 @@ internal sealed class FileSourceReader : ISourceReader
     /// <inheritdoc/>
     public string Name { get; }
 
-    /// <summary>Where the file can be found again: its full path without links, or <see cref="SourceRegistry.NoPath"/>. The ledger
-    /// keeps.</summary>
+    /// <summary>The path where the file can be found again, without links, or <see cref="SourceRegistry.NoPath"/>. The ledger stores it.</summary>
     public string Place { get; }
 
     /// <inheritdoc/>
@@ -180,8 +179,8 @@ internal sealed class FileSourceReader : ISourceReader
         _held = blocks.IsUnchanged(start, _block.AsSpan(0, length))
             ? (start, length)
             : throw new SourceStoppedException(
-                $"{Name}: CHANGED between hashing and counting, near byte {start}. Only bytes that it is known by were counted. Put the original back and "
-                + "process it again; never change a file in place, append to it");
+                $"{Name}: CHANGED between hashing and counting, near byte {start}. Only unchanged bytes were counted. Put the original back and "
+                + "process it again. Never change a file in place; only append to it");
     }
 
     private LogRead ReadUnchecked(long offset, Span<byte> destination)
@@ -191,8 +190,8 @@ internal sealed class FileSourceReader : ISourceReader
         return count > 0
             ? new LogRead(count, 0, null)
             : throw new SourceStoppedException(
-                $"{Name}: ends at byte {RandomAccess.GetLength(_file)}, but had {_length} bytes when its processing began; it was "
-                + "cut, so nothing more of it is counted");
+                $"{Name}: ends at byte {RandomAccess.GetLength(_file)}, but had {_length} bytes when its processing started. It was "
+                + "truncated, so no more of it is counted");
     }
 
     /// <inheritdoc/>

@@ -5,11 +5,11 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>Receives the notifications of all logs in the database after appends, over one connection, with the ends of the logs at the last listing.
+/// <summary>Receives notifications of appends to all logs in the database, over one connection. Also stores the ends of the logs at their last listing.
 /// Thread-safe.</summary>
 /// <remarks>
-/// A notification needs a session: the connection comes from <c>ConnectionStrings:revenuedb-session</c> where it is set. Through a pooler in transaction mode
-/// none arrives, and the followers poll once per second, as they do after a lost notification.
+/// Notifications need a session, so the connection comes from <c>ConnectionStrings:revenuedb-session</c> if it is set. A pooler in transaction mode passes no
+/// notifications. The followers then poll once per second, as they do after a lost notification.
 /// </remarks>
 internal sealed partial class LogNotifications(NpgsqlDataSource database, TimeProvider time, ILogger logger)
 {
@@ -18,7 +18,7 @@ internal sealed partial class LogNotifications(NpgsqlDataSource database, TimePr
     private IReadOnlyDictionary<Guid, long> _ends = new Dictionary<Guid, long>();
     private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Listens until cancelled, and again after each broken connection. Ends at once where a pooler is in between.</summary>
+    /// <summary>Listens until cancelled, and reconnects after errors. Returns at once if the connection goes through a pooler.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         while (!cancellationToken.IsCancellationRequested)
@@ -40,17 +40,16 @@ internal sealed partial class LogNotifications(NpgsqlDataSource database, TimePr
         }
     }
 
-    /// <summary>Ends with the next notification. Take it before the query after which you await it: an append in between is then not
-    /// missed.</summary>
+    /// <summary>Completes at the next notification. Get it before the query, and await it after the query, so that no append is missed.</summary>
     public Task Next => Volatile.Read(ref _next).Task;
 
-    /// <summary>Reports the ends of the logs that have new records.</summary>
+    /// <summary>Stores the ends of the logs in a new listing.</summary>
     public void UpdateEnds(IReadOnlyDictionary<Guid, long> ends) => Volatile.Write(ref _ends, ends);
 
-    /// <summary>Where a log ended when it was last listed; 0 when it was not among them.</summary>
+    /// <summary>The end of a log at the last listing; 0 if it was not listed.</summary>
     public long EndOf(Guid logId) => Volatile.Read(ref _ends).GetValueOrDefault(logId);
 
-    /// <summary>False: the other end is a pooler.</summary>
+    /// <summary>Listens until an error. Returns false at once if the connection goes through a pooler.</summary>
     private async Task<bool> TryListenAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
@@ -70,7 +69,7 @@ internal sealed partial class LogNotifications(NpgsqlDataSource database, TimePr
         {
             if (!await connection.WaitAsync(Silence, cancellationToken).ConfigureAwait(false))
             {
-                // A connection that was dropped on the way says nothing either: asked, it breaks.
+                // A dropped connection is silent too. A query makes it fail.
                 await using var ask = new NpgsqlCommand("select 1", connection);
                 await ask.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             }
@@ -78,7 +77,7 @@ internal sealed partial class LogNotifications(NpgsqlDataSource database, TimePr
     }
 
     [LoggerMessage(EventIds.PoolerWithoutNotifications, LogLevel.Information,
-        "A pooler in front of the database passes no notifications: logs are polled once per second. "
-        + "ConnectionStrings:revenuedb-session, which leads past the pooler, makes it milliseconds.")]
+        "A pooler in front of the database passes no notifications, so logs are polled once per second. "
+        + "To react within milliseconds, let ConnectionStrings:revenuedb-session bypass the pooler.")]
     private static partial void LogPooler(ILogger logger);
 }

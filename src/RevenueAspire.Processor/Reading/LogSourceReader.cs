@@ -8,11 +8,10 @@ namespace RevenueAspire.Processor.Reading;
 /// <summary>A log, read up to its durable mark. Thread-safe.</summary>
 internal sealed class LogSourceReader : ISourceReader
 {
-    /// <summary>The API has accepted the lines of a log, so none of them is too long for a setting of the processor: the limit is above the largest
-    /// batch.</summary>
+    /// <summary>The API has accepted the lines of a log, so no setting of the processor limits them. This value exceeds the largest batch.</summary>
     private const int MaxRecordBytes = 64 << 20;
 
-    /// <summary>Without a notification a log in the database is read this often.</summary>
+    /// <summary>Without notifications, a log in the database is read at this interval.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);
 
     private readonly ILogReader _log;
@@ -24,7 +23,7 @@ internal sealed class LogSourceReader : ISourceReader
     private LogSourceReader(ILogReader log, string name, Func<LogSourceReader> open, LogNotifications? notifications = null) =>
         (_log, Name, _open, _notifications) = (log, name, open, notifications);
 
-    /// <summary>The log's id, which is its source's id.</summary>
+    /// <summary>The id of the log and of its source.</summary>
     public Guid LogId => _log.LogId;
 
     /// <inheritdoc/>
@@ -43,7 +42,7 @@ internal sealed class LogSourceReader : ISourceReader
     public ISourceReader Whole => this;
 
     /// <summary>Opens a log in a folder.</summary>
-    /// <exception cref="EventLogException">No log there, or a damaged log.json.</exception>
+    /// <exception cref="EventLogException">The folder contains no log, or log.json is damaged.</exception>
     public static LogSourceReader Open(string directory)
     {
         var reader = EventLogReader.Open(directory);
@@ -52,17 +51,17 @@ internal sealed class LogSourceReader : ISourceReader
 
     /// <summary>Opens a log in the database, to follow it.</summary>
     /// <exception cref="EventLogException">The database has no such log.</exception>
-    /// <exception cref="IOException">The database cannot be asked now.</exception>
+    /// <exception cref="IOException">The database is unavailable.</exception>
     public static LogSourceReader Open(NpgsqlDataSource database, LogNotifications? notifications, Guid logId) =>
         new(PostgresLogReader.Open(database, logId), PostgresLogs.SourceName(logId), () => Open(database, notifications, logId), notifications);
 
-    /// <summary>Opens a log as of a snapshot that another connection has exported: nothing is missing from it however long the reading takes.</summary>
+    /// <summary>Opens a log as of a snapshot that another connection has exported, so that no bytes disappear during a long read.</summary>
     /// <inheritdoc cref="Open(NpgsqlDataSource, LogNotifications?, Guid)"/>
     public static LogSourceReader OpenSnapshot(NpgsqlDataSource database, string snapshot, Guid logId) =>
         new(PostgresLogReader.OpenSnapshot(database, snapshot, logId), PostgresLogs.SourceName(logId), () => OpenSnapshot(database, snapshot, logId));
 
-    /// <summary>Opens the log that is at the same place now.</summary>
-    /// <exception cref="EventLogException">Nothing that could be read as a log.</exception>
+    /// <summary>Opens the log that is now in the same place.</summary>
+    /// <exception cref="EventLogException">The place contains no readable log.</exception>
     public LogSourceReader OpenAgain() => _open();
 
     /// <inheritdoc/>
@@ -81,7 +80,7 @@ internal sealed class LogSourceReader : ISourceReader
         }
     }
 
-    /// <summary>About where the durable part ends, for figures, at once: a folder is read, for the database the last answer is used.</summary>
+    /// <summary>Estimates the durable mark for metrics, without waiting: reads the mark of a folder, or uses the last answer of the database.</summary>
     public long EstimateEnd() => _notifications is null ? _log.ReadDurableMark() : Math.Max(Volatile.Read(ref _mark), _notifications.EndOf(LogId));
 
     /// <inheritdoc/>
@@ -93,7 +92,7 @@ internal sealed class LogSourceReader : ISourceReader
             return read.Count > 0 || read.DamagedThrough > offset
                 ? read
                 : throw new SourceStoppedException(
-                    $"{Name}: nothing can be read at offset {offset}, although the durable mark is after it; restore the log's directory as it was");
+                    $"{Name}: no bytes can be read at offset {offset}, although the durable mark is after it; restore the original directory of the log");
         }
         catch (EventLogException exception)
         {
@@ -101,10 +100,10 @@ internal sealed class LogSourceReader : ISourceReader
         }
     }
 
-    /// <summary>Waits a moment for an append: a folder costs 16 bytes per look, the database sends a notification.</summary>
-    /// <param name="poll">Between two looks at a folder.</param>
+    /// <summary>Waits briefly for an append. A folder is polled, at 16 bytes per poll; the database sends a notification.</summary>
+    /// <param name="poll">Pause between two polls of a folder.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
     public async Task WaitAsync(TimeSpan poll, TimeProvider time, CancellationToken cancellationToken)
     {
         if (_notifications is null)
@@ -119,14 +118,14 @@ internal sealed class LogSourceReader : ISourceReader
         }
         catch (TimeoutException)
         {
-            // The notification may be lost.
+            // The notification may be lost, so the caller polls.
         }
     }
 
     /// <inheritdoc/>
     public void Dispose() => _log.Dispose();
 
-    /// <summary>Another log stands there now: that is for good. One that cannot be read may be readable again in a moment.</summary>
+    /// <summary>If another log is in this place now, the error is permanent. If no log is readable, the error may be temporary.</summary>
     private Exception Explain(EventLogException exception)
     {
         try

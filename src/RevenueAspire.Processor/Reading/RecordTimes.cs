@@ -3,8 +3,8 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>Finds the time of a batch whose last record lies in a later block. Thread-safe.</summary>
-/// <remarks>A batch may have 32 MB, so the answer for one place is kept for all places up to that record.</remarks>
+/// <summary>Finds the time of a batch whose last record is in a later block. Thread-safe.</summary>
+/// <remarks>A batch may have 32 MB, so the result for one offset is cached for all offsets up to that record.</remarks>
 internal sealed class RecordTimes(ISourceReader source)
 {
     private readonly Lock _lock = new();
@@ -12,8 +12,8 @@ internal sealed class RecordTimes(ISourceReader source)
     private long _through = -1;
     private long _time;
 
-    /// <summary>The time of the first record from an offset on that has one; 0 (1970) where damage leaves none.</summary>
-    /// <param name="offset">The beginning of a record.</param>
+    /// <summary>Returns the time of the first record, at or after an offset, that contains a time; 0 (1970) if damage leaves none.</summary>
+    /// <param name="offset">The start of a record.</param>
     public long After(long offset)
     {
         lock (_lock)

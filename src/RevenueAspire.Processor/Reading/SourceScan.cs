@@ -2,12 +2,12 @@ using System.Buffers;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>Small reads of a source: the beginnings of lines, and the hash of the bytes up to an offset. Bounded memory. Thread-safe.</summary>
+/// <summary>Small reads of a source: starts of lines, and the hash of the bytes up to an offset. Uses bounded memory. Thread-safe.</summary>
 internal static class SourceScan
 {
     private const int WindowBytes = 1 << 16;
 
-    /// <summary>The beginning of the next line: the offset after the first newline from an offset on, or the end.</summary>
+    /// <summary>Finds the start of the next line: the offset after the first newline at or after an offset, or the end.</summary>
     public static long NextLineStart(ISourceReader source, long from, long end)
     {
         var window = ArrayPool<byte>.Shared.Rent(WindowBytes);
@@ -39,8 +39,7 @@ internal static class SourceScan
         }
     }
 
-    /// <summary>The beginning of the line that ends, without newline, at the end; the end itself when a newline stands there (or the source is
-    /// empty).</summary>
+    /// <summary>Finds the start of a last line that has no newline. Returns the end if the source ends with a newline or is empty.</summary>
     public static long LastLineStart(ISourceReader source, long end)
     {
         var window = ArrayPool<byte>.Shared.Rent(WindowBytes);

@@ -6,15 +6,15 @@ namespace RevenueAspire.Processor.Verifying;
 /// <summary>Compares the balances in the table with sums of events.</summary>
 internal static class BalanceComparison
 {
-    /// <summary>Compares all users. Both sides come in order of the users' bytes, so memory does not grow with their number.</summary>
-    /// <param name="snapshot">Reads the table.</param>
+    /// <summary>Compares all users. Both sides are in byte order of the ids, so memory does not grow with the number of users.</summary>
+    /// <param name="snapshot">The snapshot to read the table from.</param>
     /// <param name="sums">The sums of the events.</param>
-    /// <param name="isComplete">Whether every byte that the ledger has was aggregated. Else a balance with another value is not a difference, but goes to
+    /// <param name="isComplete">Whether all applied bytes were aggregated. If not, a different balance is not reported, but added to
     /// <paramref name="residue"/>.</param>
-    /// <param name="residue">Balances that unread bytes may explain.</param>
-    /// <param name="report">Called per user that differs for certain.</param>
+    /// <param name="residue">Receives the balances that unread bytes may explain.</param>
+    /// <param name="report">Called for each user that certainly differs.</param>
     /// <param name="cancellationToken">Stops.</param>
-    /// <returns>Users with an event or a row, and those of them that differ.</returns>
+    /// <returns>The number of users with an event or a row, and the number of those that differ.</returns>
     public static async Task<(long Users, long Differences)> RunAsync(
         LedgerSnapshot snapshot, ISortedDeltas sums, bool isComplete, Residue residue, Action<LedgerDifference> report, CancellationToken cancellationToken)
     {
@@ -60,7 +60,7 @@ internal static class BalanceComparison
 
         return (users, differences);
 
-        // Every user of an event has a row, whatever the unread bytes hold.
+        // Every user with an event must have a row, regardless of the unread bytes.
         void ReportMissing()
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -68,7 +68,7 @@ internal static class BalanceComparison
             differences++;
             report(new LedgerDifference(events.UserId.ToArray(), null, events.Delta));
 
-            // How much of the unread revenue belongs to the user is not known, so the other balances prove nothing together.
+            // The user's share of the unread revenue is unknown, so the total of the other balances proves nothing.
             residue.IsExact = false;
             hasEvents = events.Read();
         }

@@ -2,30 +2,30 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>Finds the files that were counted. Their content identifies them, and a path is a hint: after a rotation another content stands there. Not
+/// <summary>Finds the counted files. Their content identifies them; a path is only a hint, because it has other content after a rotation. Not
 /// thread-safe.</summary>
-/// <remarks>Looks at the known paths, then at the paths that the user names, then at the files next to the known paths. Each number of looks has a
-/// limit.</remarks>
+/// <remarks>Searches the known paths, then the paths that the user gives, then the files next to the known paths. The search of folders is limited.</remarks>
 internal sealed class ContentSearch(int maxLineBytes, IReadOnlyList<string> places)
 {
-    /// <summary>Files that are looked at in one folder.</summary>
+    /// <summary>Maximum number of files to open in one folder.</summary>
     private const int MaxFilesPerFolder = 10_000;
 
-    /// <summary>Folders next to known paths.</summary>
+    /// <summary>Maximum number of folders of known paths to search.</summary>
     private const int MaxFolders = 64;
 
-    /// <summary>Packed files next to known paths: each is inflated as a whole. Those that the user names have no limit.</summary>
+    /// <summary>Maximum number of compressed files to open next to known paths, because each is decompressed completely. Files that the user gives are not
+    /// limited.</summary>
     private const int MaxPackedNeighbours = 64;
 
-    /// <summary>Sets <see cref="VerifiedSource.Place"/> of each file, or refuses it with the reason.</summary>
+    /// <summary>Sets <see cref="VerifiedSource.Place"/> of each file, or refuses the file with a reason.</summary>
     public void Run(IReadOnlyList<VerifiedSource> files, CancellationToken cancellationToken)
     {
         var reasons = new Dictionary<VerifiedSource, string>(ReferenceEqualityComparer.Instance);
         foreach (var unknown in files.Where(file => !file.IsKnown))
         {
             unknown.Refuse(
-                $"the ledger has applied {unknown.Needed} bytes of it, but records no content of that length (event_source_digest): "
-                + "no file can be recognised as it");
+                $"the ledger has applied {unknown.Needed} bytes of it, but contains no digest of that length (event_source_digest): "
+                + "the file cannot be identified");
         }
 
         files = [.. files.Where(file => file.IsKnown)];
@@ -39,9 +39,9 @@ internal sealed class ContentSearch(int maxLineBytes, IReadOnlyList<string> plac
         foreach (var missing in files.Where(file => file.Place is null))
         {
             var origin = missing.KnownPaths().Any()
-                ? $"{reasons.GetValueOrDefault(missing, "no such file")}; its content of {missing.Needed} bytes is not next to it either"
-                : $"a content of {missing.Needed} bytes was counted from standard input, and not kept";
-            missing.Refuse($"{origin}. Name the file or the folder that has it: verify FILE...");
+                ? $"{reasons.GetValueOrDefault(missing, "no such file")}; no file next to it has the counted content ({missing.Needed} bytes) either"
+                : $"{missing.Needed} bytes were counted from standard input and were not stored";
+            missing.Refuse($"{origin}. Give the file, or a folder with the file: verify FILE...");
         }
     }
 
@@ -96,12 +96,12 @@ internal sealed class ContentSearch(int maxLineBytes, IReadOnlyList<string> plac
             }
             catch (Exception exception) when (VerifiedSource.IsOfSource(exception))
             {
-                // Not the file that is looked for.
+                // Not one of the missing files.
             }
         }
     }
 
-    /// <summary>Null for a file that is too short, or packed and past the limit.</summary>
+    /// <summary>Opens a file. Returns null if it is too short, or if it is compressed and the limit is reached.</summary>
     private FileSourceReader? Open(string path, long shortest, ref int maxPacked)
     {
         var file = FileSourceReader.Open(path, maxLineBytes);
@@ -132,7 +132,7 @@ internal sealed class ContentSearch(int maxLineBytes, IReadOnlyList<string> plac
         .Where(Directory.Exists)
         .SelectMany(Files);
 
-    /// <summary>The latest files of a folder first: a rotated file is one of them.</summary>
+    /// <summary>Lists the files of a folder, newest first, because a rotated file is recent.</summary>
     private static IEnumerable<string> Files(string folder)
     {
         try

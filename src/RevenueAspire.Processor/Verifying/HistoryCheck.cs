@@ -9,13 +9,13 @@ namespace RevenueAspire.Processor.Verifying;
 
 /// <summary>Compares the history with logs and files, event by event, and with the balances (<c>verify</c>).</summary>
 /// <remarks>
-/// The events of all sources come in the order of user ids, as the rows do; those that memory does not hold are on disk meanwhile. The events of one user are
-/// in memory together.
-/// Where retention has removed rows, an event without a row is no finding. The balances still have to chain from the oldest row to users_revenue.
+/// The events of all sources are read in the order of user ids, like the rows; events beyond the memory limit are on disk. The events of one user are in memory
+/// at the same time. If retention has removed rows, an event without a row is not a finding. But the balances must still connect the oldest row to
+/// users_revenue.
 /// </remarks>
 internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) : IDisposable
 {
-    /// <summary>Findings that are printed in words; all are counted.</summary>
+    /// <summary>Maximum number of findings to describe. All findings are counted.</summary>
     private const int Listed = 20;
 
     private readonly SourceEvents _events = new(types, options);
@@ -23,7 +23,7 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
     private readonly List<string> _findings = [];
     private long _differences;
 
-    /// <summary>An event with its source, as both sides have it.</summary>
+    /// <summary>An event with its source, in a form that both sides share.</summary>
     private readonly record struct Entry(Guid Source, long Offset, long Time, string Name, int Sign, long Value) : IComparable<Entry>
     {
         public int CompareTo(Entry other) => Source.CompareTo(other.Source) is not 0 and var order ? order : Offset.CompareTo(other.Offset);
@@ -32,7 +32,7 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
     /// <inheritdoc/>
     public void Dispose() => _events.Dispose();
 
-    /// <summary>Reads the events of all sources that can be read, and compares.</summary>
+    /// <summary>Reads the events of all readable sources, and compares them with the history.</summary>
     /// <exception cref="IOException">The spool folder is full, or a disk failed.</exception>
     public async Task<HistoryResult> RunAsync(
         HistorySnapshot history, IReadOnlyList<VerifiedSource> sources, CancellationToken cancellationToken)
@@ -64,7 +64,7 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
 
     private void Compare(HistorySnapshot history, UserRows user, IDeltaReader expected, ref bool hasExpected)
     {
-        // Users with events and without a row in users_revenue are reported as balances.
+        // Users with events but without a row in users_revenue are reported with the balances.
         while (hasExpected && expected.UserId.SequenceCompareTo(user.UserId) < 0)
         {
             hasExpected = expected.Read();
@@ -105,7 +105,7 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
             {
                 if (events[e] != user.Events[r])
                 {
-                    Report(user.UserId, $"the history has {Text(user.Events[r])}, the source says {Text(events[e])}");
+                    Report(user.UserId, $"the history has {Text(user.Events[r])}, the source has {Text(events[e])}");
                 }
 
                 (e, r) = (e + 1, r + 1);
@@ -160,10 +160,10 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
 
         public List<Entry> Events { get; } = [];
 
-        /// <summary>Faults of the rows alone.</summary>
+        /// <summary>Faults within the rows.</summary>
         public IEnumerable<string> Faults => _balance is { } balance && balance != _revenue
             ? [.. _faults, string.Create(CultureInfo.InvariantCulture,
-                $"the history ends with the balance {balance}, users_revenue has {_revenue?.ToString(CultureInfo.InvariantCulture) ?? "no row"}")]
+                $"the history ends with the balance {balance}, but users_revenue has {_revenue?.ToString(CultureInfo.InvariantCulture) ?? "no row"}")]
             : _faults;
 
         public void Add(in HistoryUserRow user, HistorySnapshot history)
@@ -180,7 +180,7 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
 
             if (_balance is { } before && before + row.Revenue != row.Balance)
             {
-                Fault(row.Seq, $"the balance is {row.Balance} after {row.Revenue}, and was {before} before it");
+                Fault(row.Seq, $"the balance is {row.Balance} after adding {row.Revenue}, but was {before} before");
             }
 
             _balance = row.Balance;
@@ -211,7 +211,7 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
 
             if (sum != row.Revenue)
             {
-                Fault(row.Seq, $"the row's events add up to {sum}, its revenue is {row.Revenue}");
+                Fault(row.Seq, $"the row's events add up to {sum}, but its revenue is {row.Revenue}");
             }
         }
 
@@ -220,7 +220,7 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
 }
 
 /// <summary>The result of the comparison.</summary>
-/// <param name="Rows">Rows that were compared.</param>
-/// <param name="Differences">Findings.</param>
-/// <param name="Findings">The first of them, a line each.</param>
+/// <param name="Rows">Number of compared rows.</param>
+/// <param name="Differences">Number of findings.</param>
+/// <param name="Findings">The first findings, one line each.</param>
 internal sealed record HistoryResult(long Rows, long Differences, IReadOnlyList<string> Findings);

@@ -7,12 +7,12 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>Aggregates all applied bytes once more, and compares (rule M13). Processors may run meanwhile: one snapshot decides which bytes are
-/// aggregated.</summary>
+/// <summary>Aggregates all applied bytes again, and compares the sums with the ledger (rule M13). Processors may keep running, because one snapshot decides
+/// which bytes are aggregated.</summary>
 /// <remarks>
-/// Bounded memory: users that do not fit are sorted and written to disk, and are compared with the table in the order of their ids.
-/// A source that cannot be read, wholly or in part, does not end the check. Any user may have a share in it, so a balance that is not the sum of the other
-/// sources is not checked. Together, however, these balances must make up the revenue that the ledger has of the unread bytes, in no more users than events:
+/// Memory is bounded: users that do not fit are sorted and written to disk, and are compared with the table in the order of their ids. A fully or partly
+/// unreadable source does not end the check. Its bytes may contribute to any balance, so a balance that differs from the sum of the other sources is not
+/// checked. But the differences must add up to the revenue that the ledger records for the unread bytes. And these users must not outnumber the unread events:
 /// <see cref="UncheckedShare"/>.
 /// </remarks>
 internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types, ProcessorOptions options) : IDisposable
@@ -29,10 +29,10 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         _range.Dispose();
     }
 
-    /// <summary>Compares all balances. Not to be called twice at once.</summary>
+    /// <summary>Compares all balances. Must not be called concurrently.</summary>
     /// <param name="report">Receives each user that differs, in no particular order.</param>
     /// <param name="cancellationToken">Stops.</param>
-    /// <param name="places">Files and folders where files that were counted are looked for, beside the known paths.</param>
+    /// <param name="places">Files and folders to search for counted files, in addition to the known paths.</param>
     /// <exception cref="UserErrorException">One of the places does not exist.</exception>
     public async Task<VerifyResult> RunAsync(Action<LedgerDifference> report, CancellationToken cancellationToken, IReadOnlyList<string>? places = null)
     {
@@ -62,7 +62,7 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
             {
                 while (!TryAggregate(snapshot, sources, cancellationToken))
                 {
-                    // Once more, without the source that failed: nothing can be taken out of a sum.
+                    // Start again without the failed source, because its events cannot be removed from the sums.
                 }
 
                 return _balances.Sort();
@@ -77,7 +77,7 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
             differences > 0 || _totals.Count > 0 || share is { Contradicts: true } ? hints : [], history);
     }
 
-    /// <summary>Compares the history, where it is kept; null where there is none, or where it was ended.</summary>
+    /// <summary>Compares the history. Returns null if the ledger keeps none, or if it has ended.</summary>
     private async Task<HistoryResult?> CheckHistoryAsync(
         LedgerSnapshot snapshot, IReadOnlyList<VerifiedSource> sources, CancellationToken cancellationToken)
     {
@@ -86,7 +86,7 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
             return null;
         }
 
-        // The balances are compared: their memory is needed.
+        // The balances have been compared: release their memory.
         _balances.Clear();
         using var check = new HistoryCheck(types, options);
         return await check.RunAsync(history, sources, cancellationToken).ConfigureAwait(false);
@@ -100,7 +100,7 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         return new SourceReport(source.Source.Name, source.Times, source.Needed, state, source.Removed is not null, reasons);
     }
 
-    /// <summary>Runs a part of the check that concerns one source; false when it cannot be read, which it is refused for.</summary>
+    /// <summary>Runs a part of the check for one source. If the source is unreadable, refuses it and returns false.</summary>
     private static bool Attempt(VerifiedSource source, Action action)
     {
         if (source.Refusal is not null)
@@ -126,18 +126,18 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         var content = source.CheckSettings(options.MaxLineBytes, types);
         if (content.FirstOffset > 0)
         {
-            source.Removed = $"retention has removed its beginning, up to offset {content.FirstOffset}: no balance can be computed again from the rest";
+            source.Removed = $"retention has removed its beginning, up to offset {content.FirstOffset}, so no balance can be recomputed";
         }
 
         if (content.HasOtherTypes)
         {
             hints.Add(
-                $"{source.Source.Name}: was counted, at least in part, with other EventTypes than verify has: give it those of the processor, or the sign of "
-                + "a name was changed while events of it were counted");
+                $"{source.Source.Name}: was at least partly counted with different EventTypes. Run verify with those of the processor. If it already has them, "
+                + "the sign of an event name was changed after some of its events were counted");
         }
     }
 
-    /// <summary>Aggregates all sources; false when one of them failed.</summary>
+    /// <summary>Aggregates all sources; false if one of them failed.</summary>
     private bool TryAggregate(LedgerSnapshot snapshot, IReadOnlyList<VerifiedSource> sources, CancellationToken cancellationToken)
     {
         _balances.Clear();
@@ -191,14 +191,14 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         }
     }
 
-    /// <summary>Whether all bytes of a stretch were aggregated: damage is kept, and an unknown name leaves the source out.</summary>
+    /// <summary>Whether all bytes of a stretch were aggregated. Records damage, and throws for an unknown event name.</summary>
     private static bool IsWhole(VerifiedSource source, RangeAggregate aggregated)
     {
         if (aggregated.UnknownNameAt is { } unknown)
         {
             throw new UserErrorException(
-                $"the record at offset {unknown} is in the ledger, but its event name is not among the EventTypes of this verify: "
-                + "give it the settings of the processor");
+                $"the ledger contains the record at offset {unknown}, but its event name is not in the EventTypes of verify: "
+                + "run verify with the settings of the processor");
         }
 
         foreach (var damage in aggregated.Damage)
@@ -213,7 +213,7 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         _totals.AddRange(SourceTotals.Compare(table, events).Select(
             total => new TotalDifference(source.Id, source.Name, source.Generation, from, through, total.Counter, total.Table, total.Events)));
 
-    /// <summary>Adds those users of a range that are merged: each part up to its watermark.</summary>
+    /// <summary>Adds the merged users of a range: those up to the watermark of each part.</summary>
     private void AddMerged(VerifiedSource source, ISourceReader reader, EventRange range, CancellationToken cancellationToken)
     {
         _range.Clear();
@@ -221,7 +221,7 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         var isWhole = IsWhole(source, aggregated);
         if (!aggregated.BytesHash.Span.SequenceEqual(range.Frozen.BytesHash.Span))
         {
-            throw new UserErrorException($"bytes {range.From} to {range.Frozen.End} have changed since their merge began: put the original back");
+            throw new UserErrorException($"bytes {range.From} to {range.Frozen.End} changed after their merge started: put the original bytes back");
         }
 
         if (isWhole)

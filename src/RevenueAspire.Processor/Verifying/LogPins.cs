@@ -5,16 +5,15 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>Stops retention of the logs that are verified (rule M13), until disposed. Not thread-safe.</summary>
-/// <remarks>Logs in the database need none: they are read as of the ledger's snapshot.</remarks>
+/// <summary>Stops retention of the verified logs (rule M13) until disposed. Not thread-safe.</summary>
+/// <remarks>Logs in the database need no pin, because they are read as of the ledger's snapshot.</remarks>
 internal sealed class LogPins : IDisposable
 {
     private readonly Dictionary<string, LogPin?> _pins = new(StringComparer.Ordinal);
 
     private readonly Dictionary<string, string> _failures = new(StringComparer.Ordinal);
 
-    /// <summary>Opens a snapshot whose logs were all pinned before it. So retention has removed no bytes since then that the snapshot lists as
-    /// applied.</summary>
+    /// <summary>Opens a snapshot after all its logs are pinned. So retention removes no bytes that the snapshot lists as applied.</summary>
     public async Task<LedgerSnapshot> OpenSnapshotAsync(Func<Task<LedgerSnapshot>> open, CancellationToken cancellationToken)
     {
         while (true)
@@ -29,7 +28,7 @@ internal sealed class LogPins : IDisposable
                     return snapshot;
                 }
 
-                // Waits for a removal that is under way, in a thread that may wait.
+                // A pin waits for a removal in progress, so do not block this thread.
                 await Task.Run(() => Array.ForEach(unpinned, Pin), cancellationToken).ConfigureAwait(false);
             }
             catch
@@ -38,12 +37,12 @@ internal sealed class LogPins : IDisposable
                 throw;
             }
 
-            // Once more, after the pins: each repeat needs a log that is new in the ledger.
+            // Open another snapshot after the pins. The loop ends, because each repeat needs a log that is new in the ledger.
             await snapshot.DisposeAsync().ConfigureAwait(false);
         }
     }
 
-    /// <summary>Why a log could not be pinned: it cannot be checked then, because retention may remove the bytes being read. Null if it is pinned.</summary>
+    /// <summary>The reason why a log could not be pinned, or null. Such a log cannot be checked, because retention may remove the bytes being read.</summary>
     public string? Failure(string directory) => _failures.GetValueOrDefault(directory);
 
     /// <inheritdoc/>

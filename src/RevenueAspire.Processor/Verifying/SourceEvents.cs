@@ -7,7 +7,8 @@ using RevenueAspire.Processor.Reading;
 namespace RevenueAspire.Processor.Verifying;
 
 /// <summary>The applied events of all sources, user by user. Not thread-safe.</summary>
-/// <remarks>They are sorted and written to disk, source by source, so memory is bounded; only the events of one user are in memory together.</remarks>
+/// <remarks>The events of each source are sorted and written to disk, so memory is bounded. Only the events of one user are in memory at the same
+/// time.</remarks>
 internal sealed class SourceEvents(EventTypes types, ProcessorOptions options) : IDisposable
 {
     private readonly RangeAggregator _events = new(types, options, options.WorkerCount, keepsEvents: true) { KeepsRejects = false };
@@ -15,17 +16,17 @@ internal sealed class SourceEvents(EventTypes types, ProcessorOptions options) :
     private readonly HashSet<Guid> _unread = [];
 
     /// <summary>Bytes of a source that were read together.</summary>
-    /// <param name="Generations">The sources that have applied them.</param>
-    /// <param name="Range">Set for a range that is merged in part: users up to each part's watermark are applied.</param>
+    /// <param name="Generations">The sources that have applied these bytes.</param>
+    /// <param name="Range">Set for a partly merged range: only users up to each part's watermark are applied.</param>
     private sealed record Stretch(IReadOnlyList<Guid> Generations, EventRange? Range);
 
-    /// <summary>Sources of which some bytes could not be read.</summary>
+    /// <summary>Sources with bytes that could not be read.</summary>
     public IReadOnlySet<Guid> Unread => _unread;
 
     /// <inheritdoc/>
     public void Dispose() => _events.Dispose();
 
-    /// <summary>Reads all sources. One that cannot be read goes to <see cref="Unread"/>.</summary>
+    /// <summary>Reads all sources. Adds unreadable ones to <see cref="Unread"/>.</summary>
     /// <exception cref="IOException">The spool folder is full, or failed.</exception>
     public void ReadAll(IReadOnlyList<VerifiedSource> sources, CancellationToken cancellationToken)
     {
@@ -59,10 +60,10 @@ internal sealed class SourceEvents(EventTypes types, ProcessorOptions options) :
         }
     }
 
-    /// <summary>Reads the users in order of their bytes; for <see cref="Of"/>.</summary>
+    /// <summary>Reads the users in byte order of their ids, for <see cref="Of"/>.</summary>
     public IDeltaReader Users() => _events.Sort().ReadAfter([]);
 
-    /// <summary>The applied events of the reader's current user, each with its source.</summary>
+    /// <summary>Returns the applied events of the reader's current user, each with its source.</summary>
     public IEnumerable<(Guid Source, AppliedEvent Applied)> Of(IDeltaReader user)
     {
         while (user.ReadEvent(out var applied))
@@ -80,7 +81,7 @@ internal sealed class SourceEvents(EventTypes types, ProcessorOptions options) :
         }
     }
 
-    /// <summary>False where damage or an unknown name left events out.</summary>
+    /// <summary>Reads a stretch. Returns false if damage or an unknown event name excluded events.</summary>
     private bool Read(ISourceReader reader, IReadOnlyList<Guid> generations, EventRange? range, long through, CancellationToken cancellationToken)
     {
         var from = range?.From ?? reader.FirstOffset;

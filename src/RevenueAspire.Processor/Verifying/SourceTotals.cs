@@ -4,15 +4,15 @@ using RevenueAspire.Processor.Aggregation;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>The totals that the ledger keeps of a source, or of a range, beside the balances. The ledger's total and the numbers of
-/// rejected lines come from them.</summary>
-/// <param name="Lines">Lines, blank ones included.</param>
-/// <param name="Events">Valid events.</param>
-/// <param name="Rejects">Rejected lines.</param>
+/// <summary>The totals of a source or a range, which the ledger stores in addition to the balances. The ledger's total revenue and numbers of rejected lines
+/// come from them.</summary>
+/// <param name="Lines">Number of lines, including blank ones.</param>
+/// <param name="Events">Number of valid events.</param>
+/// <param name="Rejects">Number of rejected lines.</param>
 /// <param name="Revenue">Sum of the events.</param>
 internal readonly record struct SourceTotals(long Lines, long Events, long Rejects, BigInteger Revenue)
 {
-    /// <summary>Of bytes that were aggregated just now.</summary>
+    /// <summary>The totals of newly aggregated bytes.</summary>
     public static SourceTotals Of(RangeAggregate aggregated) => new(aggregated.Lines, aggregated.Events, aggregated.RejectedLines, aggregated.Revenue);
 
     /// <summary>The ledger's totals of a source.</summary>
@@ -21,11 +21,11 @@ internal readonly record struct SourceTotals(long Lines, long Events, long Rejec
     /// <summary>The ledger's totals of a frozen range.</summary>
     public static SourceTotals Of(FrozenRange range) => new(range.Lines, range.Events, range.Rejects, range.Revenue);
 
-    /// <summary>Two stretches together.</summary>
+    /// <summary>Adds the totals of two stretches.</summary>
     public static SourceTotals operator +(SourceTotals left, SourceTotals right) =>
         new(left.Lines + right.Lines, left.Events + right.Events, left.Rejects + right.Rejects, left.Revenue + right.Revenue);
 
-    /// <summary>Names the totals that differ.</summary>
+    /// <summary>Lists the totals that differ.</summary>
     /// <param name="table">The ledger's totals.</param>
     /// <param name="events">The totals of the bytes.</param>
     public static IEnumerable<(string Counter, BigInteger Table, BigInteger Events)> Compare(SourceTotals table, SourceTotals events) =>

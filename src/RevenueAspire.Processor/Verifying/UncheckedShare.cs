@@ -3,22 +3,22 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>The events and the revenue that the ledger has of the bytes that verify could not aggregate. Not thread-safe.</summary>
+/// <summary>The events and the revenue that the ledger records for bytes that verify could not aggregate. Not thread-safe.</summary>
 internal sealed class UncheckedShare
 {
-    /// <summary>Whether every byte of the ledger was aggregated.</summary>
+    /// <summary>Whether all applied bytes were aggregated.</summary>
     public bool IsEmpty { get; private set; } = true;
 
-    /// <summary>False where a range is merged in part: its share up to now is not known.</summary>
+    /// <summary>False if a range is partly merged, because its current share is unknown.</summary>
     public bool IsExact { get; private set; } = true;
 
-    /// <summary>Events in these bytes; each changes one balance.</summary>
+    /// <summary>Number of events in these bytes. Each event changes one balance.</summary>
     public long Events { get; private set; }
 
     /// <summary>Sum of these events.</summary>
     public BigInteger Revenue { get; private set; }
 
-    /// <summary>Adds a source of which nothing was aggregated.</summary>
+    /// <summary>Adds a source without any aggregated bytes.</summary>
     public void AddWhole(VerifiedSource source, IReadOnlyDictionary<Guid, BigInteger> revenues)
     {
         foreach (var generation in source.Generations)
@@ -39,7 +39,7 @@ internal sealed class UncheckedShare
         }
     }
 
-    /// <summary>Adds a range that is merged up to some user.</summary>
+    /// <summary>Adds a partly merged range.</summary>
     public void AddUnknown() => IsEmpty = IsExact = false;
 
     /// <summary>Adds the part of a source that was not aggregated.</summary>
@@ -53,20 +53,20 @@ internal sealed class UncheckedShare
     }
 }
 
-/// <summary>The balances that are not the sum of the sources that could be read. Not thread-safe.</summary>
+/// <summary>The balances that differ from the sums of the readable sources. Not thread-safe.</summary>
 internal sealed class Residue
 {
-    /// <summary>Users that are kept to be named; all are counted.</summary>
+    /// <summary>Maximum number of users to list. All users are counted.</summary>
     private const int Named = 20;
 
     private readonly List<LedgerDifference> _users = [];
     private long _count;
     private BigInteger _revenue;
 
-    /// <summary>Cleared where a user has lost its row.</summary>
+    /// <summary>Set to false if a user with events has no row.</summary>
     public bool IsExact { get; set; } = true;
 
-    /// <summary>Adds a user whose balance is another than the sum.</summary>
+    /// <summary>Adds a user whose balance differs from the sum.</summary>
     public void Add(LedgerDifference user)
     {
         _count++;
@@ -77,17 +77,17 @@ internal sealed class Residue
         }
     }
 
-    /// <summary>Compares with the share that the unread bytes have.</summary>
+    /// <summary>Compares these balances with the share of the unread bytes.</summary>
     public UncheckedUsers Against(UncheckedShare share) => new(
         _count, _revenue, share.Events, share.Revenue, IsExact && share.IsExact && (_revenue != share.Revenue || _count > share.Events), _users);
 }
 
-/// <summary>Users whose balance could not be checked, since unread bytes may have a share in it.</summary>
-/// <param name="Users">How many.</param>
-/// <param name="Revenue">The part of their balances beyond the sum of the other sources, together.</param>
-/// <param name="UnreadEvents">Events in the unread bytes, as the ledger says.</param>
-/// <param name="UnreadRevenue">Sum of these events, as the ledger says.</param>
-/// <param name="Contradicts">The unread bytes cannot explain these balances: a balance or a total of a source is certainly wrong.</param>
+/// <summary>Users with balances that could not be checked, because unread bytes may contribute to them.</summary>
+/// <param name="Users">Number of users.</param>
+/// <param name="Revenue">The total by which their balances exceed the sums of the readable sources.</param>
+/// <param name="UnreadEvents">Number of events in the unread bytes, according to the ledger.</param>
+/// <param name="UnreadRevenue">Sum of these events, according to the ledger.</param>
+/// <param name="Contradicts">Whether the unread bytes cannot explain these balances. If so, a balance or a total of a source is certainly wrong.</param>
 /// <param name="First">Up to 20 of the users.</param>
 internal sealed record UncheckedUsers(
     long Users, BigInteger Revenue, long UnreadEvents, BigInteger UnreadRevenue, bool Contradicts, IReadOnlyList<LedgerDifference> First);

@@ -5,7 +5,7 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>A snapshot of the ledger with the sources that it names, found and pinned (rule M13). Not thread-safe.</summary>
+/// <summary>A snapshot of the ledger and its sources, which are located and pinned (rule M13). Not thread-safe.</summary>
 internal sealed class VerifiedSources : IAsyncDisposable
 {
     private readonly LogPins _pins;
@@ -13,13 +13,13 @@ internal sealed class VerifiedSources : IAsyncDisposable
     private VerifiedSources(LogPins pins, LedgerSnapshot snapshot, IReadOnlyList<VerifiedSource> sources) =>
         (_pins, Snapshot, Sources) = (pins, snapshot, sources);
 
-    /// <summary>The ledger as of one moment.</summary>
+    /// <summary>The ledger at one moment.</summary>
     public LedgerSnapshot Snapshot { get; }
 
-    /// <summary>All sources that have something in the ledger; those that cannot be read are refused.</summary>
+    /// <summary>All sources with applied bytes. Unreadable sources are refused.</summary>
     public IReadOnlyList<VerifiedSource> Sources { get; }
 
-    /// <summary>Opens a snapshot and looks for its sources.</summary>
+    /// <summary>Opens a snapshot and locates its sources.</summary>
     /// <param name="database">The ledger's database.</param>
     /// <param name="options">Settings of the processor.</param>
     /// <param name="places">Files and folders to search for counted files, in addition to the known paths.</param>

@@ -11,7 +11,7 @@ internal static class Limits
     private const int FloodLimit = 100;
     private const int FloodConnections = 64;
 
-    /// <summary>The measured caller's limit, out of its reach; its events pass the limiter, too.</summary>
+    /// <summary>The measured caller's limit, which it never reaches. But its events pass through the limiter.</summary>
     private const int AmpleLimit = 10_000_000;
 
     /// <summary>Compares a caller's rate during a flood with its rate alone.</summary>
@@ -36,7 +36,7 @@ internal static class Limits
                 floods.Add(await flood);
             }
 
-            Figures.Print($"POST /liveEvent, {connections} connections", "requests/s", "beside a flood", beside, "alone", alone);
+            Figures.Print($"POST /liveEvent, {connections} connections", "requests/s", "during a flood", beside, "alone", alone);
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
                 $"The flood, {FloodConnections} connections, limit {FloodLimit} events/s: {Statistics.Median(floods):N0} answers/s"));

@@ -41,7 +41,7 @@ internal static class LiveLatency
             var load = Wrk.RunAsync(url, WrkConnections, seconds + 2);
             await Task.Delay(TimeSpan.FromSeconds(1));
             var latencies = await SendAsync(url, database, seconds, ProbesPerSecond);
-            Print(FormattableString.Invariant($"full load of single events ({(await load).RequestsPerSecond:N0} a second)"), latencies);
+            Print(FormattableString.Invariant($"full load of single events ({(await load).RequestsPerSecond:N0} per second)"), latencies);
         }
     }
 

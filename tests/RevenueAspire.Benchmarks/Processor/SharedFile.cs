@@ -4,8 +4,8 @@ using Npgsql;
 namespace RevenueAspire.Benchmarks.Processor;
 
 /// <summary>
-/// One processor on a file, compared with several that start at once: into the empty table, and again into the full one. The time ends when the last has
-/// exited.
+/// One processor on a file, compared with several that start at once: into the empty table, and again into the full one. The measured time ends when the last
+/// one exits.
 /// </summary>
 internal static class SharedFile
 {

@@ -16,9 +16,9 @@ public sealed class RangeEventsTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Each_user_has_its_events_in_order_of_offsets_however_the_range_is_cut_and_whether_or_not_it_is_spilled(bool isLog)
+    public void Each_user_has_its_events_in_offset_order_for_any_cut_of_the_range_with_and_without_spilling(bool isLog)
     {
-        var random = Seed.Random(nameof(Each_user_has_its_events_in_order_of_offsets_however_the_range_is_cut_and_whether_or_not_it_is_spilled));
+        var random = Seed.Random(nameof(Each_user_has_its_events_in_offset_order_for_any_cut_of_the_range_with_and_without_spilling));
         for (var round = 0; round < 60; round++)
         {
             var prefix = random.Next(0, 3) * 7L;
@@ -53,7 +53,7 @@ public sealed class RangeEventsTests
     }
 
     [Fact]
-    public void The_events_of_a_part_are_read_without_those_before_it_and_may_be_left_unread()
+    public void The_events_of_a_part_are_read_without_earlier_ones_and_may_stay_unread()
     {
         var text = string.Concat(Enumerable.Range(0, 300).Select(index => Line($"user{index % 30:00}", 0, index) + "\n"));
         using var aggregator = new RangeAggregator(
@@ -79,7 +79,7 @@ public sealed class RangeEventsTests
     }
 
     [Fact]
-    public void Without_events_none_are_read()
+    public void An_aggregation_that_keeps_no_events_returns_none()
     {
         using var aggregator = new RangeAggregator(EventTypes.Default, new ProcessorOptions(), 1);
         var text = Line("a", 0, 1) + "\n";

@@ -6,7 +6,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Aggregation;
 
-/// <summary>More users than fit into memory.</summary>
+/// <summary>More users than fit in memory.</summary>
 public sealed class SpilledUsersTests
 {
     private static readonly Comparer<byte[]> Bytewise = Comparer<byte[]>.Create((left, right) => left.AsSpan().SequenceCompareTo(right));
@@ -64,7 +64,7 @@ public sealed class SpilledUsersTests
     }
 
     [Fact]
-    public void A_failed_write_of_users_is_an_error_that_names_the_folder_and_loses_no_sum_silently()
+    public void A_failed_write_of_users_is_an_error_that_names_the_folder()
     {
         // A file has the name of the expected folder.
         using var folder = new TempDirectory();
@@ -73,13 +73,13 @@ public sealed class SpilledUsersTests
         var users = new UserSums();
         users.Add("a"u8, 1);
         var error = Assert.Throws<SpoolException>(() => runs.Add(UserSort.Sort(users, new SortMemory())));
-        Assert.StartsWith(folder.File("spool") + ": users that do not fit into memory cannot be written here", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith(folder.File("spool") + ": cannot write users that do not fit in memory", error.Message, StringComparison.Ordinal);
         Assert.Contains("Data:Directory", error.Message, StringComparison.Ordinal);
         Assert.Empty(runs.Runs);
     }
 
     [Fact]
-    public void A_truncated_file_of_runs_is_an_error_not_an_end()
+    public void A_truncated_run_file_is_an_error()
     {
         using var folder = new TempDirectory();
         using var runs = new RunFile(folder.Path);

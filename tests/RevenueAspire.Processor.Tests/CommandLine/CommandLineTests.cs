@@ -42,7 +42,7 @@ public sealed class CommandLineTests
 
         var differs = await RunAsync(ledger, "verify");
         Assert.Equal(3, differs.Code);
-        Assert.StartsWith("\"user1\": the table has 28, the events say 27", differs.Output, StringComparison.Ordinal);
+        Assert.StartsWith("\"user1\": the table has 28, the events add up to 27", differs.Output, StringComparison.Ordinal);
 
         File.Delete(path);
         var gone = await RunAsync(ledger, "verify");
@@ -53,7 +53,7 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task M10_a_path_in_the_folder_of_a_log_is_that_log()
+    public async Task M10_a_path_in_the_folder_of_a_log_means_that_log()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"));
@@ -131,7 +131,7 @@ public sealed class CommandLineTests
         var next = ledger.Write("next.jsonl", EventFile.Random(new Random(4), 500, 50).Bytes);
         await ledger.ProcessAsync(known);
 
-        // From some moment on, the disk is full for longer than the command retries.
+        // From here on, the disk is full for longer than the command retries.
         await using (var full = ledger.Database.CreateCommand(
             """
             create function full_disk() returns trigger language plpgsql as $$ begin raise exception using errcode = '53100',
@@ -150,8 +150,8 @@ public sealed class CommandLineTests
         Assert.DoesNotContain("next.jsonl", run.Output, StringComparison.Ordinal);
         Assert.Contains("next.jsonl: NOT DONE: the database has no disk space left", run.Errors, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", run.Errors, StringComparison.Ordinal);
-        Assert.Contains($" 0 of {new FileInfo(next).Length:N0} bytes are counted through", run.Errors, StringComparison.Ordinal);
-        Assert.Contains("One more file was not begun", run.Errors, StringComparison.Ordinal);
+        Assert.Contains($" 0 of {new FileInfo(next).Length:N0} bytes are counted and stay counted", run.Errors, StringComparison.Ordinal);
+        Assert.Contains("One more file was not started", run.Errors, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -247,7 +247,7 @@ public sealed class CommandLineTests
         {
             await using var process = ServiceProcess.Start(Program, ["process", path, "--again"], Slow(ledger, random));
 
-            // Kill the first round during the merge, so there is something to complete; kill later rounds anywhere.
+            // Kill the first round during the merge, so that work remains; kill later rounds at any time.
             await Eventually.IsTrueAsync(async () => process.HasExited || await ledger.CountAsync("event_part") > 0 || round > 0);
             await Task.Delay(random.Next(0, round == 0 ? 30 : 600));
             await process.KillAsync();
@@ -285,7 +285,8 @@ public sealed class CommandLineTests
         process.Send(Signal.Hangup);
         process.Send(Signal.Interrupt);
 
-        // The first interrupt waits for the running statement and the leases, for seconds on the blocked connection. Any message would come only afterwards.
+        // After the first interrupt, the command waits seconds for the running statement and the leases on the blocked connection. It would print a message
+        // only afterwards.
         await Task.Delay(300);
         Assert.False(process.HasExited);
         process.Send(Signal.Interrupt);
@@ -307,8 +308,8 @@ public sealed class CommandLineTests
             Assert.Equal(0, (await RunAsync(ledger, "process", log.Directory)).Code);
         }
 
-        // While another session locks this table, verify waits within its snapshot, so everything that it still has to read needs a new snapshot. The checks at
-        // the start do not read the table.
+        // While another session locks this table, verify waits within its snapshot. The rest must then be read in a new snapshot. The initial checks do not
+        // read this table.
         await using var holding = await ledger.Database.OpenConnectionAsync();
         await using var hold = await holding.BeginTransactionAsync();
         await using (var locking = new NpgsqlCommand("lock table event_range in access exclusive mode", holding))
@@ -347,14 +348,14 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task An_unreadable_file_is_one_line_and_the_others_are_counted()
+    public async Task An_unreadable_file_is_reported_in_one_line_and_the_others_are_counted()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "On Windows, symbolic links need a privilege, and permissions differ.");
         await using var ledger = await LedgerFixture.CreateAsync();
         var closed = ledger.Folder.File("closed.jsonl");
         if (OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess)
         {
-            // Root may read every file, so use a link to itself, which cannot be opened.
+            // Root can read every file, so use a link to itself, which cannot be opened.
             File.CreateSymbolicLink(closed, closed);
         }
         else
@@ -426,13 +427,13 @@ public sealed class CommandLineTests
         var environment =
             new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = "Host=127.0.0.1;Port=1;Username=x", ["EventLog__Directory"] = folder.Path };
         await using var service = ServiceProcess.Start(Program, [], environment);
-        await service.WaitForLineAsync("Trying again", Limit);
+        await service.WaitForLineAsync("Retrying in", Limit);
         Assert.False(service.HasExited);
         Assert.Equal(0, await service.TerminateAsync(Limit));
     }
 
     [Fact]
-    public async Task Names_that_begin_with_a_sign_are_names_and_a_pipe_is_not_a_file()
+    public async Task Names_that_start_with_a_sign_are_accepted_and_a_pipe_is_refused()
     {
         using var folder = new TempDirectory();
         var at = folder.File("list.jsonl");
@@ -457,7 +458,7 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task M12_the_other_files_are_counted_after_a_permanent_error_of_one()
+    public async Task M12_a_permanent_error_in_one_file_does_not_stop_the_others()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using (var refuse = ledger.Database.CreateCommand("alter table users_revenue add constraint no_evil check (user_id <> 'evil')"))

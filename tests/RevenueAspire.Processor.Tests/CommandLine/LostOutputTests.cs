@@ -87,7 +87,7 @@ public sealed class LostOutputTests
     [Theory]
     [InlineData("<&-")]
     [InlineData("<&- 2>&1")]
-    public async Task A_closed_standard_input_is_one_line_and_1(string redirections)
+    public async Task A_closed_standard_input_is_reported_in_one_line_and_exits_with_1(string redirections)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The test needs a closed descriptor, as on Linux.");
         await using var run = await RunAsync(null, redirections, "process", "--dry-run", "-", "--json");
@@ -98,7 +98,7 @@ public sealed class LostOutputTests
     }
 
     [Fact]
-    public async Task A_thread_that_fails_ends_the_program_with_1_and_one_line_that_names_the_report()
+    public async Task A_failing_thread_ends_the_program_with_1_and_one_line_that_names_the_report()
     {
         await using var run = await RunAsync(null, null, "process", "--dry-run", "-");
         Assert.True(run.ExitCode == 1, $"{run.ExitCode}: {run.Output}");

@@ -21,7 +21,7 @@ public sealed class PackedInputTests
         await ledger.AssertBalancesAsync(file);
         Assert.Equal(packed, await ledger.ScalarAsync<string>("select name from event_source"));
 
-        // The same events compressed differently have other bytes; two members in a row are one content.
+        // Different compression gives different bytes for the same events. Two consecutive members are one content.
         var half = file.Bytes.Length / 2;
         byte[] members = [.. Gzip.Compress(file.Bytes[..half], CompressionLevel.NoCompression), .. Gzip.Compress(file.Bytes[half..])];
         Assert.Equal("already counted", (await ProcessAsync(ledger, null, ledger.Write("two-members", members))).Result);
@@ -57,7 +57,7 @@ public sealed class PackedInputTests
     }
 
     [Fact]
-    public async Task An_incomplete_gzip_file_counts_nothing_and_the_other_files_are_processed()
+    public async Task Nothing_in_an_incomplete_gzip_file_counts_and_the_other_files_are_processed()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var good = new EventFile().Add("a", 1);

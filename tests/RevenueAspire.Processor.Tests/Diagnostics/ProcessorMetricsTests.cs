@@ -27,7 +27,7 @@ public sealed class ProcessorMetricsTests
     }
 
     [Fact]
-    public async Task Lag_is_the_durable_part_that_is_not_applied_and_ends_with_the_follower()
+    public async Task Lag_is_the_durable_unapplied_part_and_ends_with_the_follower()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         using var meters = new Measurements(ledger);

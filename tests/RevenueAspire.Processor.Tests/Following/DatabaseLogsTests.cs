@@ -16,7 +16,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Following;
 
-/// <summary>The logs in the database: many logs that begin and end.</summary>
+/// <summary>Logs in the database, many of which start and end.</summary>
 public sealed class DatabaseLogsTests
 {
     private const int Writers = 3, Rounds = 4, Appends = 25;
@@ -24,7 +24,7 @@ public sealed class DatabaseLogsTests
     [Theory]
     [InlineData(LogRetention.Off)]
     [InlineData(LogRetention.Applied)]
-    public async Task Logs_that_begin_and_end_under_load_count_once_each_while_retention_runs(LogRetention retention)
+    public async Task Logs_that_start_and_end_under_load_each_count_once_while_retention_runs(LogRetention retention)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("EventLog:Engine", "Postgres")]).Build();
@@ -97,7 +97,7 @@ public sealed class DatabaseLogsTests
     }
 
     [Fact]
-    public async Task A_finished_log_is_checked_every_ten_seconds_and_applied_again_after_the_ledger_was_set_back()
+    public async Task A_finished_log_is_checked_every_ten_seconds_and_applied_again_after_the_ledger_lost_it()
     {
         await using var ledger = await LedgerFixture.CreateAsync(keepsHistory: false);
         var time = new ManualClock();

@@ -48,7 +48,7 @@ public sealed class LogFollowerTests
         Assert.Equal(0, await ledger.ScalarAsync<long>("select count(*) from event_source where lease_owner is not null"));
     }
 
-    /// <summary>A failover reverts applies with a cancelled wait for the standby: sums and watermark go back together.</summary>
+    /// <summary>A failover reverts applies whose wait for the standby was cancelled. It reverts sums and watermark together.</summary>
     [Theory]
     [InlineData(
         "update event_source set (applied_through, claimed_through, lines_through, events_through, revenue_through, tail_hash) = "
@@ -79,7 +79,7 @@ public sealed class LogFollowerTests
         await using var log = new TestLog(ledger.Folder.File("log"));
         var options = new ProcessorOptions { LeaseSeconds = 2 };
 
-        // A holder that died; its lease lasts until its end.
+        // The holder has died, and its lease has not yet expired.
         await ledger.Sources.OpenLogAsync(log.LogId, log.Directory, CancellationToken.None);
         Assert.True((await ledger.Sources.TryLeaseAsync(log.LogId, Guid.NewGuid(), TimeSpan.FromSeconds(2), CancellationToken.None)).IsHeld);
         using var stop = new CancellationTokenSource();
@@ -103,10 +103,10 @@ public sealed class LogFollowerTests
         var before = await ledger.TransactionsAsync();
         await Task.Delay(TimeSpan.FromSeconds(4));
 
-        // Each asks for the lease every 5 s; a poll per second by each would need 20 or more transactions.
+        // Each follower requests the lease every 5 s. One poll per second by each would need 20 or more transactions.
         Assert.InRange(await ledger.TransactionsAsync() - before, 0, 16);
 
-        // Still, every follower is awake: the next event is applied.
+        // The followers still work: the next event is applied.
         await log.AppendAsync(new EventFile().Add("b", 2).Bytes);
         await AppliedAsync(ledger, log);
         await stop.CancelAsync();
@@ -175,9 +175,9 @@ public sealed class LogFollowerTests
         await AppliedAsync(ledger, log);
         await stop.CancelAsync();
         await following;
-        var message = Assert.Single(messages.Lines, line => line.Contains("are no events", StringComparison.Ordinal));
+        var message = Assert.Single(messages.Lines, line => line.Contains("are not events", StringComparison.Ordinal));
         Assert.Contains(
-            $"2 records in bytes 0 to {log.Mark} are no events, though the API accepted them; the first at offset {first}", message, StringComparison.Ordinal);
+            $"2 records in bytes 0 to {log.Mark} are not events, although the API accepted them; the first is at offset {first}", message, StringComparison.Ordinal);
         Assert.DoesNotContain("\"bad\"", message, StringComparison.Ordinal);
         await ledger.AssertBalancesAsync(good);
         Assert.Equal([3, 4], await ledger.RejectedLinesAsync());
@@ -192,7 +192,7 @@ public sealed class LogFollowerTests
     }
 
     [Fact]
-    public async Task M12_a_permanent_error_stops_the_log_loudly()
+    public async Task M12_a_permanent_error_stops_the_log_and_is_reported()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"));

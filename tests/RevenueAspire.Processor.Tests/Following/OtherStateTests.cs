@@ -9,7 +9,7 @@ using static RevenueAspire.Processor.Tests.Support.LogFollowing;
 
 namespace RevenueAspire.Processor.Tests.Following;
 
-/// <summary>Rule M11: a log that differs from the applied one, or has fallen back to an earlier state of it.</summary>
+/// <summary>Rule M11: a log that differs from the applied one, or that is an earlier state of it.</summary>
 public sealed class OtherStateTests
 {
     [Fact]
@@ -30,7 +30,7 @@ public sealed class OtherStateTests
 
         await log.AppendAsync(new EventFile().Add("a", 2).Bytes);
         await following.WaitAsync(TimeSpan.FromSeconds(20));
-        AssertStopped(messages, "not the ones that the ledger has applied");
+        AssertStopped(messages, "differ from those that the ledger has applied");
         Assert.Equal(1, (await ledger.BalancesAsync())["a"]);
     }
 
@@ -52,7 +52,7 @@ public sealed class OtherStateTests
         await File.WriteAllBytesAsync(segment, bytes);
         var messages = new MessageLog();
         await FollowAsync(ledger, directory, new ProcessorOptions(), CancellationToken.None, messages).WaitAsync(TimeSpan.FromSeconds(20));
-        AssertStopped(messages, "not the ones that the ledger has applied");
+        AssertStopped(messages, "differ from those that the ledger has applied");
         Assert.Equal(1, (await ledger.BalancesAsync())["a"]);
     }
 
@@ -81,7 +81,7 @@ public sealed class OtherStateTests
             await waiting.WaitAsync(TimeSpan.FromSeconds(20));
         }
 
-        AssertStopped(messages, "not the ones that the ledger has applied");
+        AssertStopped(messages, "differ from those that the ledger has applied");
         Assert.Equal(3, (await ledger.BalancesAsync())["a"]);
     }
 
@@ -179,7 +179,7 @@ public sealed class OtherStateTests
             await following.WaitAsync(TimeSpan.FromSeconds(20));
         }
 
-        AssertStopped(messages, "not the ones that the ledger has applied");
+        AssertStopped(messages, "differ from those that the ledger has applied");
         Assert.Equal(["a", "b", "c"], (await ledger.BalancesAsync()).Keys.Order());
     }
 
@@ -220,14 +220,14 @@ public sealed class OtherStateTests
         }
 
         Directory.Move(directory, directory + ".elsewhere");
-        await messages.HasAsync("trying again");
+        await messages.HasAsync("retrying");
         Directory.Move(directory + ".elsewhere", directory);
         await ContinueAsync(ledger, directory, 2, following, stop);
         Assert.Equal(3, (await ledger.BalancesAsync())["a"]);
     }
 
     /// <summary>
-    /// The API runs again, and appends one more event. The waiting follower applies it and all records before it, and ends on request.
+    /// Starts the API again, and appends one more event. The waiting follower applies it and all earlier records, and stops on request.
     /// </summary>
     private static async Task ContinueAsync(LedgerFixture ledger, string directory, long value, Task following, CancellationTokenSource stop)
     {

@@ -22,7 +22,7 @@ public sealed class SharedBacklogTests
             await log.AppendAsync(file.Bytes);
         }
 
-        // The holder of the log's lease cannot finish the backlog's first range, and holds the second one, aggregated.
+        // The holder of the log's lease cannot finish the first range of the backlog, and holds the second one, which is already aggregated.
         await using var held = await HeldUsers.TakeAsync(ledger, "!first");
         using var stop = new CancellationTokenSource();
         var options = new ProcessorOptions { LiveRangeBytes = 1000, RangeBytes = 10_000, MergeBatchRows = 10 };

@@ -19,7 +19,7 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
         var random = Seed.Random(nameof(M1_M6_M7_kills_after_asynchronous_commits_reuse_no_id_and_skip_no_range));
         var (lost, crashes) = (0, 0);
 
-        // The server decides which commits a crash loses. Each attempt is a whole test, and one of them must have lost something.
+        // The server decides which commits a crash loses. Each attempt is a complete test, and at least one must lose commits.
         for (var attempt = 0; attempt < Attempts && lost == 0; attempt++)
         {
             var (more, losses) = await ProcessThroughCrashesAsync(random);
@@ -111,7 +111,7 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
             backend.Kill();
         }
 
-        // The server has noticed the kill once it has ended this connection, too; it then restarts.
+        // When the server closes this connection too, it has noticed the kill, and restarts.
         await Eventually.IsTrueAsync(() => FailsAsync(watching));
         return (before, await Eventually.GetAsync<object>(async () =>
         {

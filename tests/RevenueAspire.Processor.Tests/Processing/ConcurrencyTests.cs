@@ -139,7 +139,7 @@ public sealed class ConcurrencyTests
         var source = await ledger.ScalarAsync<Guid>("select source_id from event_source");
         using var run = new SourceApplier(ledger.Services(options), changed, source, changed.ReadEnd(), new RunCounters());
         var error = await Assert.ThrowsAsync<SourceStoppedException>(() => run.RunAsync(CancellationToken.None));
-        Assert.Contains("have changed", error.Message, StringComparison.Ordinal);
+        Assert.Contains("changed after their merge started", error.Message, StringComparison.Ordinal);
         Assert.Empty(await ledger.BalancesAsync());
     }
 
@@ -205,7 +205,7 @@ public sealed class ConcurrencyTests
         }
 
         var error = await Assert.ThrowsAsync<SourceStoppedException>(() => ledger.ProcessAsync(early));
-        Assert.Contains("Process the longer one", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Process the longer file", error.Message, StringComparison.Ordinal);
         await ledger.ProcessAsync(late);
         await ledger.AssertBalancesAsync(file);
     }

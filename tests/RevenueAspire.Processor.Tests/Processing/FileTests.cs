@@ -40,7 +40,7 @@ public sealed class FileTests
         var path = ledger.Write("a.jsonl", file.Bytes);
         var first = await ledger.ProcessAsync(path);
 
-        // One process comes too late to count anything; another finds the file grown by valid lines only.
+        // One process finds nothing left to count; another finds only new valid lines.
         var late = await ledger.ProcessAsync(path);
         Assert.Equal((1, ExitCodes.SomeRejected, ExitCodes.SomeRejected), ((int)late.Rejected, first.ExitCode, late.ExitCode));
         Assert.Contains("rejected_event", Assert.Single(late.Notes), StringComparison.Ordinal);
@@ -48,13 +48,13 @@ public sealed class FileTests
         var grown = await ledger.ProcessAsync(path);
         Assert.Equal(("counted what was new", 1, ExitCodes.SomeRejected), (grown.Result, (int)grown.Rejected, grown.ExitCode));
 
-        // All lines of the earlier state are in the longer file; the longer file's rejected line is not reported for it.
+        // The longer file contains all lines of the earlier state, but its rejected line is not reported for that state.
         var clean = new EventFile().Add("c", 1);
         await ledger.ProcessAsync(ledger.Write("clean.jsonl", clean.Bytes));
         await ledger.ProcessAsync(ledger.Write("longer.jsonl", new EventFile().Add("c", 1).Reject("oops").Bytes));
         Assert.Equal(("already counted", ExitCodes.Done), await ShortAsync(ledger, ledger.Write("clean-again.jsonl", clean.Bytes)));
 
-        // An older state that has one rejected line.
+        // An earlier state with one rejected line.
         await ledger.ProcessAsync(ledger.Write("longest.jsonl", new EventFile().Add("c", 1).Reject("oops").Reject("oops").Bytes));
         var older = await ledger.ProcessAsync(ledger.Write("older.jsonl", new EventFile().Add("c", 1).Reject("oops").Bytes));
         Assert.Equal((1, ExitCodes.SomeRejected), ((int)older.Rejected, older.ExitCode));
@@ -187,10 +187,10 @@ public sealed class FileTests
     }
 
     [Fact]
-    public async Task M8_rejects_have_absolute_line_numbers_offsets_and_beginnings_over_several_ranges()
+    public async Task M8_rejects_have_absolute_line_numbers_and_offsets_and_their_beginnings_across_ranges()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var random = Seed.Random(nameof(M8_rejects_have_absolute_line_numbers_offsets_and_beginnings_over_several_ranges));
+        var random = Seed.Random(nameof(M8_rejects_have_absolute_line_numbers_and_offsets_and_their_beginnings_across_ranges));
         var file = EventFile.Random(random, 600, 40, badEvery: 5).Reject(new string('z', 3000));
         var options = LedgerFixture.Tiny(random);
         options.MaxLineBytes = 2000;

@@ -9,7 +9,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Processing;
 
-/// <summary>The history of whole files. All other tests of files and logs write it too, and compare it when they verify.</summary>
+/// <summary>The history of whole files. All other tests of files and logs also write it, and verify compares it.</summary>
 public sealed class HistoryTests
 {
     [Fact]
@@ -33,8 +33,8 @@ public sealed class HistoryTests
     [InlineData("update event_history set balance = balance + 1 where user_id = 'a'", "users_revenue has 6")]
     [InlineData("update event_history set revenue = revenue + 1 where user_id = 'a'", "its revenue is 7")]
     [InlineData("update event_history set events = '\\x80' where user_id = 'a'", "bytes that are no events")]
-    [InlineData("update history_type set name = 'other' where name = 'add_revenue'", "the source says add_revenue 1")]
-    public async Task Verify_names_a_change_by_hand(string change, string finding)
+    [InlineData("update history_type set name = 'other' where name = 'add_revenue'", "the source has add_revenue 1")]
+    public async Task Verify_reports_a_manual_change(string change, string finding)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await ledger.ProcessAsync(ledger.Write("a.jsonl", new EventFile().Add("a", 1).Add("b", 2).Add("a", 5).Bytes));
@@ -45,9 +45,9 @@ public sealed class HistoryTests
     }
 
     [Fact]
-    public async Task Build_adds_the_events_from_before_the_history_and_balances_chain()
+    public async Task Build_adds_the_events_from_before_the_history_with_consistent_balances()
     {
-        var random = Seed.Random(nameof(Build_adds_the_events_from_before_the_history_and_balances_chain));
+        var random = Seed.Random(nameof(Build_adds_the_events_from_before_the_history_with_consistent_balances));
         for (var round = 0; round < 5; round++)
         {
             await using var ledger = await LedgerFixture.CreateAsync(keepsHistory: false);
@@ -76,7 +76,7 @@ public sealed class HistoryTests
             var (verified, _) = await ledger.VerifyAsync();
             Assert.True(verified.IsEqual, $"{string.Join("; ", verified.History!.Findings)}, {Seed.Hint}");
 
-            // Each user's list begins at 0: nothing is left out.
+            // Each user's list starts at 0, so no event is missing.
             Assert.Equal(0L, await ledger.ScalarAsync<long>(
                 "select count(*) from (select distinct on (user_id) balance - revenue as opening from event_history order by user_id, seq) as f "
                 + "where opening <> 0"));
@@ -103,7 +103,7 @@ public sealed class HistoryTests
     }
 
     [Fact]
-    public async Task A_build_that_is_cancelled_leaves_nothing()
+    public async Task A_cancelled_build_changes_nothing()
     {
         await using var ledger = await LedgerFixture.CreateAsync(keepsHistory: false);
         await ledger.ProcessAsync(ledger.Write("a.jsonl", new EventFile().Add("a", 1).Bytes));
@@ -136,7 +136,7 @@ public sealed class HistoryTests
         }
 
         Assert.Equal((0, "Added 3 events in 2 rows."), await RunAsync("history", "build"));
-        Assert.Equal((0, "The history has all events."), await RunAsync("history", "build"));
+        Assert.Equal((0, "The history contains all events."), await RunAsync("history", "build"));
         var (result, _) = await ledger.VerifyAsync();
         Assert.True(result.IsEqual, string.Join("; ", result.History!.Findings));
         Assert.Equal(2, result.History.Rows);
@@ -154,7 +154,7 @@ public sealed class HistoryTests
     [InlineData(false, null, false)]
     [InlineData(false, false, false)]
     [InlineData(false, true, true)]
-    public async Task Without_a_setting_a_processor_does_as_the_ledger(bool isKept, bool? enabled, bool writes)
+    public async Task Without_a_setting_a_processor_follows_the_ledger(bool isKept, bool? enabled, bool writes)
     {
         await using var ledger = await LedgerFixture.CreateAsync(keepsHistory: isKept);
         var writer = await HistorySetup.RunAsync(ledger.Database, EventTypes.Default, new HistoryOptions { Enabled = enabled }, CancellationToken.None);

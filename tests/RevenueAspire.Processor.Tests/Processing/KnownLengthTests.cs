@@ -61,7 +61,7 @@ public sealed class KnownLengthTests
         await using var ledger = await LedgerFixture.CreateAsync();
         var path = ledger.Write("changes.jsonl", EventFile.Random(new Random(1), 300, 20).Bytes);
 
-        // While this lock is held, nothing is claimed; the source exists once the file is hashed.
+        // While this lock is held, no range is claimed. The source exists as soon as the file is hashed.
         await using var hold = await ledger.Database.OpenConnectionAsync();
         await using var transaction = await hold.BeginTransactionAsync();
         await using (var wait = new NpgsqlCommand("lock table event_range", hold))

@@ -3,7 +3,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Processing;
 
-/// <summary>A process with memory for fewer users than a file has.</summary>
+/// <summary>A file has more users than the process may hold in memory.</summary>
 public sealed class SpoolTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
@@ -12,7 +12,7 @@ public sealed class SpoolTests
     [InlineData("process")]
     [InlineData("process --dry-run")]
     [InlineData("verify")]
-    public async Task An_unwritable_spool_folder_is_one_line_and_changes_nothing(string command)
+    public async Task An_unwritable_spool_folder_is_reported_in_one_line_and_changes_nothing(string command)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var file = EventFile.Random(Seed.Random(command), 500, 100);
@@ -29,7 +29,7 @@ public sealed class SpoolTests
         {
             Assert.Equal(1, await process.WaitForExitAsync(Limit));
             var line = Assert.Single(process.StandardError, line => line.Contains("spool", StringComparison.Ordinal));
-            Assert.Contains("users that do not fit into memory cannot be written here", line, StringComparison.Ordinal);
+            Assert.Contains("cannot write users that do not fit in memory", line, StringComparison.Ordinal);
             Assert.DoesNotContain(process.StandardError, line => line.Contains("   at ", StringComparison.Ordinal));
         }
 
@@ -75,7 +75,7 @@ public sealed class SpoolTests
         Directory.CreateDirectory(ledger.Folder.File("data"));
         File.WriteAllText(ledger.Folder.File("data/spool"), "");
         await using var service = Start(ledger, "", log.Directory);
-        await service.WaitForLineAsync("nothing of its backlog is applied, trying again");
+        await service.WaitForLineAsync("its backlog is not applied, retrying");
         Assert.Empty(await ledger.BalancesAsync());
         File.Delete(ledger.Folder.File("data/spool"));
         await Eventually.IsTrueAsync(() => ledger.ScalarAsync<bool>($"select coalesce(max(applied_through), 0) = {log.Mark} from event_source"));

@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace RevenueAspire.Processor.Tests.Support;
 
-/// <summary>Inserts users in an open transaction, so a merge of one of them waits as long as a test wants. The insert is rolled back in the end.</summary>
+/// <summary>Inserts users in an open transaction, so a merge of one of them waits until the test releases it. The insert is finally rolled back.</summary>
 internal sealed class HeldUsers : IAsyncDisposable
 {
     private readonly NpgsqlConnection _connection;

@@ -36,7 +36,7 @@ internal sealed class LedgerFixture : TestDatabase
     public TempDirectory Folder { get; } = new();
 
     /// <summary>Creates a fixture in a new database of the tests' server, or in an empty database of another server.</summary>
-    /// <param name="connectionString">Of the empty database.</param>
+    /// <param name="connectionString">Connection string of the empty database.</param>
     /// <param name="keepsHistory">Whether all <see cref="Services"/> write the history; <see cref="VerifyAsync"/> compares it.</param>
     public static async Task<LedgerFixture> CreateAsync(string? connectionString = null, bool keepsHistory = true)
     {
@@ -50,7 +50,7 @@ internal sealed class LedgerFixture : TestDatabase
         return fixture;
     }
 
-    /// <summary>Begins the history; all <see cref="Services"/> from here on write it.</summary>
+    /// <summary>Starts the history. All later <see cref="Services"/> write it.</summary>
     public async Task EnableHistoryAsync() =>
         History = await LedgerHistory.EnableAsync(Database, EventTypes.Default.Signs, CancellationToken.None);
 
@@ -95,7 +95,7 @@ internal sealed class LedgerFixture : TestDatabase
         return await new FileProcess(services).RunAsync(file, path, again, new RunProgress(path), cancellationToken);
     }
 
-    /// <summary>Verifies the ledger. By default, also asserts that the totals of all sources are right.</summary>
+    /// <summary>Verifies the ledger. By default, also asserts that the totals of all sources are correct.</summary>
     public async Task<(VerifyResult Result, List<LedgerDifference> Differences)> VerifyAsync(
         ProcessorOptions? options = null, EventTypes? types = null, bool totalsDiffer = false)
     {

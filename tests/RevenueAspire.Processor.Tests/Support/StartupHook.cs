@@ -1,6 +1,6 @@
 /// <summary>
-/// DOTNET_STARTUP_HOOKS loads this into a tested program: a thread fails a moment after the start, as with a bug. It has no namespace, since the runtime
-/// requires this name.
+/// DOTNET_STARTUP_HOOKS loads this into a tested program: a thread fails shortly after the start, as a bug might cause. It has no namespace, because the
+/// runtime requires this name.
 /// </summary>
 internal static class StartupHook
 {

@@ -68,7 +68,7 @@ public sealed class VerifyLogTests
             var (result, differences) = await ledger.VerifyAsync(options);
             Assert.False(result.IsComplete);
             Assert.Empty(differences);
-            Assert.Contains("no balance can be computed again", Assert.Single(result.Unread), StringComparison.Ordinal);
+            Assert.Contains("no balance can be recomputed", Assert.Single(result.Unread), StringComparison.Ordinal);
         }
 
         // Regardless of the removed part, a user of a retained event must have a row.
@@ -93,7 +93,7 @@ public sealed class VerifyLogTests
         Assert.Equal((0, true), Short((await ledger.VerifyAsync(types: More)).Result));
         var (result, differences) = await ledger.VerifyAsync(types: Reversed, totalsDiffer: true);
         Assert.NotEmpty(differences);
-        Assert.Contains("other EventTypes", Assert.Single(result.Hints), StringComparison.Ordinal);
+        Assert.Contains("different EventTypes", Assert.Single(result.Hints), StringComparison.Ordinal);
 
         // The log was counted with both mappings: neither fits all of it, and verify reports that.
         await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
@@ -121,7 +121,7 @@ public sealed class VerifyLogTests
         bytes[bytes.AsSpan().IndexOf("\"value\":"u8) + 8] ^= 1;
         await File.WriteAllBytesAsync(segment, bytes);
         var (refused, _) = await ledger.VerifyAsync();
-        Assert.Contains("have changed since their merge began", Assert.Single(refused.Unread), StringComparison.Ordinal);
+        Assert.Contains("changed after their merge started", Assert.Single(refused.Unread), StringComparison.Ordinal);
         Assert.Equal(1, refused.ExitCode);
     }
 

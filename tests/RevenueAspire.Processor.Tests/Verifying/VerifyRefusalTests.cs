@@ -12,7 +12,7 @@ public sealed class VerifyRefusalTests
     private static readonly byte[] Gift = "{\"userId\":\"a\",\"name\":\"gift\",\"value\":5}\n"u8.ToArray();
 
     [Fact]
-    public async Task M13_a_file_that_was_counted_with_other_event_types()
+    public async Task M13_a_file_that_was_counted_with_other_event_types_is_not_checked()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await ledger.ProcessAsync(ledger.Write("a.jsonl", Gift), types: WithGift);
@@ -23,7 +23,7 @@ public sealed class VerifyRefusalTests
     }
 
     [Fact]
-    public async Task M13_an_unknown_name_in_a_log()
+    public async Task M13_a_log_with_an_unknown_name_is_not_checked()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"), WithGift);

@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Verifying;
 
-/// <summary>verify searches for the counted content, since a path may have another content later.</summary>
+/// <summary>verify searches for the counted content, because a path may later have other content.</summary>
 public sealed class VerifySearchTests
 {
     [Fact]

@@ -58,7 +58,7 @@ public sealed class VerifyTests
         var path = ledger.Write("a.jsonl", new EventFile().Add("a", 1).Bytes);
         await ledger.ProcessAsync(path);
         await File.WriteAllBytesAsync(path, new EventFile().Add("a", 2).Bytes);
-        Assert.StartsWith($"{path}: another content is there now", Assert.Single((await ledger.VerifyAsync()).Result.Unread), StringComparison.Ordinal);
+        Assert.StartsWith($"{path}: the file now has other content", Assert.Single((await ledger.VerifyAsync()).Result.Unread), StringComparison.Ordinal);
         File.Delete(path);
         var (gone, _) = await ledger.VerifyAsync();
         Assert.StartsWith($"{path}: no such file", Assert.Single(gone.Unread), StringComparison.Ordinal);

@@ -86,7 +86,7 @@ public sealed class VerifyUncheckedTests
         await ledger.ExecuteAsync("delete from event_source_digest d using event_source s where s.content_id = d.content_id and s.name like '%a.jsonl'");
         var (result, _) = await ledger.VerifyAsync();
         Assert.Equal([SourceState.Equal, SourceState.NotChecked], result.Reports.Select(report => report.State).Order());
-        Assert.Contains("no file can be recognised", string.Join("\n", result.Unread), StringComparison.Ordinal);
+        Assert.Contains("the file cannot be identified", string.Join("\n", result.Unread), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -6,7 +6,7 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Checks;
 
-/// <summary>Checks that the database has the right sums and rejected lines, and no unfinished work.</summary>
+/// <summary>Checks that the database contains the correct sums and rejected lines, and no unfinished work.</summary>
 internal static class LedgerCheck
 {
     private static readonly TimeSpan QuietLimit = TimeSpan.FromSeconds(90);

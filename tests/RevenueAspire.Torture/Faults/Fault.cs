@@ -3,7 +3,7 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Faults;
 
-/// <summary>One way to do harm. The fault undoes its damage before it returns; after that, the services must recover without help.</summary>
+/// <summary>A fault to inject. It undoes its damage before it returns. After that, the services must recover without help.</summary>
 /// <param name="Kind">One of <see cref="FaultKinds"/>.</param>
 /// <param name="Name">Name in the output.</param>
 /// <param name="RunAsync">Injects and removes the fault; returns its random choices for the printed line.</param>

@@ -1,7 +1,7 @@
 namespace RevenueAspire.Torture.Faults;
 
 /// <summary>
-/// Deals all faults of the requested kinds that suit the engine. The seed decides the order; each fault occurs once before any repeats.
+/// Selects faults of the requested kinds that suit the engine. The seed decides the order; each fault occurs once before any fault repeats.
 /// </summary>
 internal sealed class FaultDeck
 {

@@ -43,7 +43,7 @@ internal sealed class FuzzRun : IDisposable
     /// <param name="duration">How long requests are sent.</param>
     /// <param name="seed">Decides the content of the requests.</param>
     /// <param name="cancellationToken">Stops the API and the run without a result.</param>
-    /// <returns>0 if every answer was right, else 1.</returns>
+    /// <returns>0 if every answer was correct, else 1.</returns>
     public static Task<int> RunAsync(TimeSpan duration, int seed, CancellationToken cancellationToken)
     {
         var replay = string.Create(CultureInfo.InvariantCulture,

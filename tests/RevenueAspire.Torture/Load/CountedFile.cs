@@ -11,6 +11,6 @@ internal sealed class CountedFile(EventFile file)
     /// <summary>Smallest allowed number of counts: one, plus one per successful <c>--again</c>.</summary>
     public int LeastTimes { get; set; } = 1;
 
-    /// <summary>Largest allowed number of counts: a killed <c>--again</c> may have begun.</summary>
+    /// <summary>Largest allowed number of counts: a killed <c>--again</c> may have started one.</summary>
     public int MostTimes { get; set; } = 1;
 }

@@ -6,7 +6,7 @@ using RevenueAspire.Torture.Stage;
 namespace RevenueAspire.Torture.Load;
 
 /// <summary>
-/// Has several processes count each file at once, in part from a copy. Extends some files and counts the rest, and counts some again with
+/// Counts each file with several processes at once; some of them read a copy. Extends some files and counts the new part. Counts some files again with
 /// <c>--again</c>.
 /// </summary>
 internal sealed class FileLoad(TortureStage stage, Commands commands, Random random)

@@ -6,7 +6,7 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Load;
 
-/// <summary>Measures the time until the system accepts an event and has it in the ledger again. Thread-safe.</summary>
+/// <summary>Measures the time until the system again accepts an event and applies it. Thread-safe.</summary>
 internal sealed class Probe(TortureStage stage, Sent sent) : IDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);

@@ -21,7 +21,7 @@ internal sealed class Sent
     /// <summary>Number of requests with a key so far, from all clients.</summary>
     public long Keyed => Volatile.Read(ref _keyed);
 
-    /// <summary>Whether the API certainly still knows the request's key: fewer keyed records than the window holds can have followed it.</summary>
+    /// <summary>Whether the API certainly still knows the request's key, because fewer keyed records than the window size can have followed it.</summary>
     public bool IsRemembered(SentRequest request, long window) => Keyed - request.KeyedBefore + AddedAhead < window;
 
     /// <summary>Lists a request. Call this before sending its first byte.</summary>

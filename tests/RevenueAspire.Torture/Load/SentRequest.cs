@@ -4,13 +4,13 @@ namespace RevenueAspire.Torture.Load;
 
 internal enum RequestState
 {
-    /// <summary>No answer yet: the log has the whole request once, or nothing of it.</summary>
+    /// <summary>No answer yet: the log contains the whole request once, or no part of it.</summary>
     Open,
 
-    /// <summary>Acknowledged: the log has the whole request once.</summary>
+    /// <summary>Acknowledged: the log contains the whole request once.</summary>
     Acknowledged,
 
-    /// <summary>Its only attempt was answered with "Nothing was appended": the log has nothing of it.</summary>
+    /// <summary>Its only attempt was answered with "Nothing was appended": the log contains no part of it.</summary>
     Refused,
 }
 

@@ -7,7 +7,7 @@ using RevenueAspire.Torture.Stage;
 namespace RevenueAspire.Torture.Load;
 
 /// <summary>
-/// Has the product's client, running as a service, send files one after the other. A repeat of a failed call continues where the failed call ended.
+/// Sends files one after the other with the product's client, which runs as a service. A repeat of a failed call continues where the failed call ended.
 /// </summary>
 internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
 {
@@ -60,7 +60,7 @@ internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
                     return false;
                 case HttpStatusCode.InternalServerError
                     when stage.Retains && text.Contains("no longer remembers the keys of its open requests", StringComparison.Ordinal):
-                    // As promised, the client stops where a repeat and a new event look alike.
+                    // As promised, the client stops, because it cannot distinguish a repeat from a new event.
                     return true;
                 default:
                     stage.Violations.Add(ViolationKind.Other, $"generateEvents was answered with {(int)answer.StatusCode} {text}");

@@ -9,7 +9,7 @@ using RevenueAspire.Torture.Report;
 
 namespace RevenueAspire.Torture.Soak;
 
-/// <summary>Drives steady load for a long time without faults; checks that nothing grows that should not, and that the ledger is right at the end.</summary>
+/// <summary>Drives steady load for a long time without faults. Checks that no resource leaks, and that the ledger is correct at the end.</summary>
 internal sealed class SoakRun : IDisposable
 {
     private const int Users = 200_000;
@@ -91,7 +91,7 @@ internal sealed class SoakRun : IDisposable
         WriteResults(measurements.Series, sent, accepted);
     }
 
-    /// <summary>Until the time is up: watches the services, reads the log, takes samples, and prints a line per minute.</summary>
+    /// <summary>Watches the services, reads the log, takes samples, and prints a line per minute, until the time is up.</summary>
     private async Task WatchAsync(Measurements measurements, Task keyed, Task others)
     {
         var (nextSample, nextLine, last) = (_settings.Interval, TimeSpan.FromMinutes(1), Elapsed);
@@ -160,7 +160,7 @@ internal sealed class SoakRun : IDisposable
             "--duration", $"{Math.Ceiling(_settings.Duration.TotalSeconds):0}s", "--json", .. more,
         ]);
 
-    /// <summary>Has two processes count a file together, once per minute.</summary>
+    /// <summary>Counts a file with two processes together, once per minute.</summary>
     private async Task CountFilesAsync(CancellationToken stop)
     {
         var random = new Random(_settings.Seed);

@@ -5,8 +5,8 @@ using RevenueAspire.Torture.Stage;
 namespace RevenueAspire.Torture.Soak;
 
 /// <summary>
-/// The processes of a soak run: a database server, one API process (two for the log in Postgres), two processors. There are no proxies. Limits are those
-/// of production, except limits that an hour would not reach.
+/// The processes of a soak run: a database server, one API process (two for the log in Postgres), two processors. There are no proxies. The limits are those of
+/// production, except for limits that a run of an hour would not reach.
 /// </summary>
 internal sealed class SoakStage : IAsyncDisposable
 {
@@ -108,7 +108,7 @@ internal sealed class SoakStage : IAsyncDisposable
         }
     }
 
-    // With a window of a million keys, or a gigabyte retained, memory and disk would rightly grow for most of an hour.
+    // With a window of a million keys, or a gigabyte retained, memory and disk use would legitimately grow for most of an hour.
     private Dictionary<string, string?> ApiSettings(string url)
     {
         var settings = new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = url, ["EventLog__KeyWindow"] = Text(KeyWindow) };
