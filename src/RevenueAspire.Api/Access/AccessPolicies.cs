@@ -14,7 +14,8 @@ internal static class AccessPolicies
     /// configured.</summary>
     public const string Read = "read";
 
-    /// <summary>Grants reading the requested user: like <see cref="Read"/>, or with a token of that user with the scope <see cref="Scopes.ReadOwn"/>.</summary>
+    /// <summary>Grants reading the requested user: to every caller with <see cref="Read"/>, and to that user's token with the scope <see
+    /// cref="Scopes.ReadOwn"/>.</summary>
     public const string ReadUser = "readUser";
 
     public static WebApplicationBuilder AddAccess(this WebApplicationBuilder builder)
@@ -45,7 +46,7 @@ internal static class AccessPolicies
         return builder;
     }
 
-    /// <summary>Call it after routing. <c>POST /liveEvent</c> skips it if the caller's right is already known.</summary>
+    /// <summary>Call it after routing. <c>POST /liveEvent</c> skips it if the caller is already authorized.</summary>
     public static WebApplication UseAccess(this WebApplication app)
     {
         app.UseAuthentication();

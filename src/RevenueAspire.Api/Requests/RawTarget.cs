@@ -4,13 +4,14 @@ using Microsoft.AspNetCore.Http.Features;
 namespace RevenueAspire.Api.Requests;
 
 /// <summary>Reads ids from the request target as sent, percent-decoded exactly once.</summary>
-/// <remarks>The server's own path decodes <c>%25</c> but not <c>%2F</c>, so <c>a%2Fb</c> and <c>a%252Fb</c> become the same id.</remarks>
+/// <remarks>The server's decoded path is not usable: it decodes <c>%25</c> but not <c>%2F</c>, so <c>a%2Fb</c> and <c>a%252Fb</c> would become the same
+/// id.</remarks>
 internal static class RawTarget
 {
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>The second segment of a path like <c>/userEvents/user1/history</c>, still encoded. Null when the path as sent has more or fewer segments than
-    /// the route (dot segments that the server resolved).</summary>
+    /// <summary>The second segment of a path like <c>/userEvents/user1/history</c>, still encoded. Null if the sent path has another number of segments than
+    /// the route, because the server resolved dot segments.</summary>
     public static string? FindSecondSegment(HttpContext context)
     {
         var path = PathOf(context).TrimEnd('/').TrimStart('/');

@@ -130,7 +130,7 @@ public sealed class PageTests(Chromium chromium)
         await page.Page.Locator("#top button").WaitForAsync();
 
         // The tab key reaches each control in the order of the page, and the header never covers the focused one.
-        foreach (var stop in (string[])["Skip to the figures", "API reference", "Course as a table", "", "Watch", "user15"])
+        foreach (var stop in (string[])["Skip to the figures", "API reference", "Show as a table", "", "Watch", "user15"])
         {
             await page.Page.Keyboard.PressAsync("Tab");
             Assert.Equal(stop, await page.Page.EvaluateAsync<string>("document.activeElement.textContent.trim()"));

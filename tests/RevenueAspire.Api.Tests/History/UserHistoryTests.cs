@@ -141,7 +141,8 @@ public sealed class UserHistoryTests : IDisposable
             "/revenue?step=day&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z"])
         {
             var off = await Eventually.GetAsync(async () => await api.GetAsync(target) is { Status: not 503 } answer ? answer : null);
-            Assert.Equal("history: this installation keeps none (History:Enabled).", off.ExpectProblem(404, "history").Json.GetProperty("detail").GetString());
+            Assert.Equal(
+                "history: this installation keeps no history (History:Enabled).", off.ExpectProblem(404, "history").Json.GetProperty("detail").GetString());
         }
 
         await database.EnableHistoryAsync();
