@@ -2,7 +2,7 @@ using Microsoft.Extensions.ServiceDiscovery;
 
 namespace RevenueAspire.Client.Http;
 
-/// <summary>Resolves a service discovery name to an address, once per run. As an HTTP handler, discovery would allocate strings and an address per
+/// <summary>Resolves a service discovery name to an address, once per run. Discovery in an HTTP handler would allocate strings and an address for each
 /// request.</summary>
 internal static class ApiAddress
 {

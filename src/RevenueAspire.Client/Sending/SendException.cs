@@ -26,7 +26,7 @@ internal enum SendFailure
     LocalFile,
 }
 
-/// <summary>Ends a run. The message is one line that names the remedy.</summary>
+/// <summary>Ends a run. The message is one line with the cause and the remedy.</summary>
 internal sealed class SendException(SendFailure failure, string message, Exception? innerException = null) : UserErrorException(message, innerException)
 {
     public SendFailure Failure { get; } = failure;
