@@ -7,7 +7,7 @@ internal static class LocalPostgresCommands
 {
     private static readonly string[] Stopped = [KnownResourceStates.Exited, KnownResourceStates.FailedToStart];
 
-    /// <summary>The command names that all resources share, so tools find them.</summary>
+    /// <summary>The same command names as for all other resources, so that tools find them.</summary>
     public static IResourceBuilder<LocalPostgresServerResource> WithStartAndStop(this IResourceBuilder<LocalPostgresServerResource> server) => server
         .WithCommand(KnownResourceCommands.StartCommand, "Start", context => StartAsync(server.Resource, context), new CommandOptions
         {
