@@ -54,7 +54,7 @@ internal interface ILogStore
     /// <summary>Describes an exception of this store.</summary>
     StoreFailure Describe(Exception exception);
 
-    /// <summary>Reads the current range of remembered idempotency keys. The range must not be outdated: a client would take the log for an older copy.
+    /// <summary>Reads the current range of remembered idempotency keys. The range must not be outdated: a client would conclude that the log is an older copy.
     /// Thread-safe.</summary>
     /// <exception cref="IOException">The medium cannot be queried now.</exception>
     ValueTask<KeyMemory> ReadKeysAsync(CancellationToken cancellationToken);
