@@ -59,7 +59,7 @@ public sealed class UserHistoryTests : IDisposable
     }
 
     [Fact]
-    public async Task Csv_is_the_whole_list_however_long_and_cells_of_text_are_no_formulas()
+    public async Task Csv_contains_the_whole_list_of_any_length_and_no_cell_is_a_formula()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var writer = await LedgerHistory.EnableAsync(
@@ -160,7 +160,7 @@ public sealed class UserHistoryTests : IDisposable
     }
 
     [Fact]
-    public async Task Reading_needs_the_rights_of_the_balance()
+    public async Task Reading_the_history_requires_the_right_to_read_the_balance()
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         await ApplyAsync(database, ("user1", new(0, 0, 1, NoonMs)), ("user2", new(9, 0, 1, NoonMs)), ("history", new(19, 0, 1, NoonMs)));
