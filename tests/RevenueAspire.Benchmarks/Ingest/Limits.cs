@@ -11,7 +11,7 @@ internal static class Limits
     private const int FloodLimit = 100;
     private const int FloodConnections = 64;
 
-    /// <summary>The measured caller's limit, out of its reach; its events pass the limiter, too.</summary>
+    /// <summary>The measured caller's limit. The caller cannot reach it, but its events pass the limiter too.</summary>
     private const int AmpleLimit = 10_000_000;
 
     /// <summary>Compares a caller's rate during a flood with its rate alone.</summary>

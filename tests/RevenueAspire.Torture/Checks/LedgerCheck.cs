@@ -65,8 +65,8 @@ internal static class LedgerCheck
     }
 
     /// <summary>
-    /// Compares the number of times that the ledger counted each file with the number of requests. Identifies a file by its content, since another file may
-    /// have its name by now.
+    /// Compares the number of times that the ledger counted each file with the number of requests. Identifies files by content, since another file may have a
+    /// file's name by now.
     /// </summary>
     private static async Task<List<(EventFile File, int Times)>> CountTimesAsync(NpgsqlConnection connection, IReadOnlyList<CountedFile> files,
         Violations violations)

@@ -3,7 +3,7 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Faults;
 
-/// <summary>One way to do harm. The fault undoes its damage before it returns; after that, the services must recover without help.</summary>
+/// <summary>A fault to inject. It undoes its damage before it returns; after that, the services must recover without help.</summary>
 /// <param name="Kind">One of <see cref="FaultKinds"/>.</param>
 /// <param name="Name">Name in the output.</param>
 /// <param name="RunAsync">Injects and removes the fault; returns its random choices for the printed line.</param>
@@ -30,7 +30,7 @@ internal sealed record FaultContext(TortureStage Stage, Commands Commands, FileL
     /// <summary>A random processor.</summary>
     public Service Processor() => Stage.Processors[Random.Next(Stage.Processors.Count)];
 
-    /// <summary>A random process of the API: the only one for a log in files.</summary>
+    /// <summary>A random API process; with a log in files, there is only one.</summary>
     public Service Api() => Stage.Apis.Count == 1 ? Stage.Apis[0] : Stage.Apis[Random.Next(Stage.Apis.Count)];
 
     /// <summary>Runs an action while no other fault disturbs the API.</summary>

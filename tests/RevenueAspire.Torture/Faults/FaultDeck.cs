@@ -1,7 +1,7 @@
 namespace RevenueAspire.Torture.Faults;
 
 /// <summary>
-/// Deals all faults of the requested kinds that suit the engine. The seed decides the order; each fault occurs once before any repeats.
+/// Selects the next fault from the requested kinds that suit the engine. The seed determines the order; every fault occurs once before any is repeated.
 /// </summary>
 internal sealed class FaultDeck
 {

@@ -9,7 +9,7 @@ internal sealed class ClientLoad(TortureStage stage, Commands commands, Sent sen
 {
     public const string Kind = "client";
 
-    /// <summary>Largest number of lines per file with a small key window: longer files could push each other's keys out of it.</summary>
+    /// <summary>Maximum number of lines per file if the key window is small. The keys of longer files could push each other out of the window.</summary>
     public const int MaxKeptLines = 400;
 
     private const int MaxLines = 3_000;
@@ -48,7 +48,7 @@ internal sealed class ClientLoad(TortureStage stage, Commands commands, Sent sen
 
             if (stage.Retains && output.Contains("no longer remembers the keys of its open requests", StringComparison.Ordinal))
             {
-                // As promised, the client stops where a repeat and a new event look alike. The open requests are in the log once or not at all.
+                // As promised, the client stops when the API cannot distinguish a repeat from a new event. The open requests are in the log once or not at all.
                 return;
             }
 

@@ -8,9 +8,9 @@ internal sealed class CountedFile(EventFile file)
 {
     public EventFile File { get; } = file;
 
-    /// <summary>Smallest allowed number of counts: one, plus one per successful <c>--again</c>.</summary>
+    /// <summary>Minimum number of counts: one, plus one per successful <c>--again</c>.</summary>
     public int LeastTimes { get; set; } = 1;
 
-    /// <summary>Largest allowed number of counts: a killed <c>--again</c> may have begun.</summary>
+    /// <summary>Maximum number of counts. It includes killed runs with <c>--again</c>, which may have begun.</summary>
     public int MostTimes { get; set; } = 1;
 }

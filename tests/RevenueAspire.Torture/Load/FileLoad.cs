@@ -6,7 +6,7 @@ using RevenueAspire.Torture.Stage;
 namespace RevenueAspire.Torture.Load;
 
 /// <summary>
-/// Has several processes count each file at once, in part from a copy. Extends some files and counts the rest, and counts some again with
+/// Counts each file with several processes at once, some of which read a copy. Extends some files and counts the new lines, and counts some files again with
 /// <c>--again</c>.
 /// </summary>
 internal sealed class FileLoad(TortureStage stage, Commands commands, Random random)
@@ -73,7 +73,7 @@ internal sealed class FileLoad(TortureStage stage, Commands commands, Random ran
         old.File.MoveTo(rotated);
         var counted = Add(EventFile.Write(path, random, random.Next(500, 5_000), random.Next(20, Users), badEvery: random.Next(2) * 200));
 
-        // Limit the attempts, as at the end of a run: failures after the limit are violations.
+        // Limit the attempts, as at the end of a run. A failure after the limit is a violation.
         await CountAsync(counted.File.Path, new CancellationToken(canceled: true));
         Finish(counted);
         return $"{Path.GetFileName(path)} to {Path.GetFileName(rotated)}";

@@ -7,7 +7,8 @@ using RevenueAspire.Torture.Stage;
 namespace RevenueAspire.Torture.Load;
 
 /// <summary>
-/// Has the product's client, running as a service, send files one after the other. A repeat of a failed call continues where the failed call ended.
+/// Sends files one after the other through the product's client, which runs as a service. After a failed call, the next call continues where the failed one
+/// ended.
 /// </summary>
 internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
 {
@@ -60,7 +61,7 @@ internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
                     return false;
                 case HttpStatusCode.InternalServerError
                     when stage.Retains && text.Contains("no longer remembers the keys of its open requests", StringComparison.Ordinal):
-                    // As promised, the client stops where a repeat and a new event look alike.
+                    // As promised, the client stops when the API cannot distinguish a repeat from a new event.
                     return true;
                 default:
                     stage.Violations.Add(ViolationKind.Other, $"generateEvents was answered with {(int)answer.StatusCode} {text}");
@@ -71,7 +72,7 @@ internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
         {
             if (lost is not HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError })
             {
-                // The client may have finished without a caller to receive the result. The next call then correctly sends the file again.
+                // The client may have finished while no caller was waiting for the result. Then the next call correctly sends the file again.
                 Array.ForEach(requests, request => request.AllowedTimes++);
             }
 

@@ -108,7 +108,7 @@ internal sealed class SoakStage : IAsyncDisposable
         }
     }
 
-    // With a window of a million keys, or a gigabyte retained, memory and disk would rightly grow for most of an hour.
+    // Use a smaller key window and less retained data than in production. Otherwise memory and disk would grow for most of an hour without a leak.
     private Dictionary<string, string?> ApiSettings(string url)
     {
         var settings = new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = url, ["EventLog__KeyWindow"] = Text(KeyWindow) };
