@@ -32,7 +32,7 @@ internal static class LocalPostgresCommands
         server.Resource.Cluster.Servers.Count == 1 ? server : server
             .WithCommand("promote-standby", "Promote a standby", context => PromoteAsync(server.Resource, context), new CommandOptions
             {
-                Description = "The standby that has received the most data becomes the primary. When this server is started again, it becomes its standby.",
+                Description = "The standby that has received the most data becomes the primary. When this server starts again, it becomes a standby.",
                 IconName = "ArrowCircleUp",
                 IconVariant = IconVariant.Filled,
                 IsHighlighted = true,

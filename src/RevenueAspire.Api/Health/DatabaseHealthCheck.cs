@@ -20,7 +20,8 @@ internal sealed class DatabaseHealthCheck(LedgerGuard guard, IOptions<EventLogOp
     /// <summary>A healthy standby confirms a commit within milliseconds.</summary>
     private static readonly TimeSpan LongWait = TimeSpan.FromSeconds(3);
 
-    /// <summary>With the log in files, the API accepts events without the database. With the log in Postgres, the check of the log decides.</summary>
+    /// <summary>With the log in files, the API accepts events without the database. With the log in Postgres, the log's own check reports whether it accepts
+    /// events.</summary>
     private string Accepted => IsLogInDatabase ? "" : "; events are accepted";
 
     private bool IsLogInDatabase => options.Value.Engine == LogEngine.Postgres;

@@ -7,7 +7,7 @@ namespace RevenueAspire.Api.History;
 /// <param name="UserId">The user of the request.</param>
 /// <param name="Revenue">The user's balance now, an integer of any length.</param>
 /// <param name="Items">In the order of application, newest first.</param>
-/// <param name="Opening">The balance before the last item, an integer of any length.</param>
+/// <param name="Opening">The balance before the last (oldest) item, an integer of any length.</param>
 /// <param name="RetainedFrom">Start of the retained history; null when nothing was removed.</param>
 /// <param name="Next">The value of <c>after</c> for the next part; null at the end.</param>
 internal sealed record UserHistoryAnswer(

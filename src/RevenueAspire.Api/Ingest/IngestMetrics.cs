@@ -24,7 +24,7 @@ internal sealed class IngestMetrics
         meter.CreateObservableCounter("revenue.ingest.bytes", ObserveBytes, "By", "Bytes of request bodies read, after decompression, by caller.");
     }
 
-    /// <summary>Counts of secrets without a name, and of requests from unknown callers.</summary>
+    /// <summary>The shared counts of all unnamed secrets, and of requests from unknown callers.</summary>
     public CallerMetrics Unnamed { get; } = new(null);
 
     /// <summary>Adds a value of the tag <c>caller</c>. Add each value once, and only a limited number of values: the collector stores each of them.</summary>

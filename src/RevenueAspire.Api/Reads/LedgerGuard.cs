@@ -46,7 +46,7 @@ internal sealed partial class LedgerGuard(
     /// database.</summary>
     /// <returns>Null if there is no ledger yet.</returns>
     /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
-    /// <exception cref="LedgerException">The database holds something else; the message names it.</exception>
+    /// <exception cref="LedgerException">The database contains something else; the message names it.</exception>
     /// <exception cref="OperationCanceledException">The caller cancelled, or the API stops.</exception>
     public Task<LedgerInspection?> CheckAsync(CancellationToken cancellationToken)
     {

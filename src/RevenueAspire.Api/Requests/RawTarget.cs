@@ -86,8 +86,7 @@ internal static class RawTarget
         }
     }
 
-    /// <summary>Gives a request with a whole URL as its target (<c>GET http://host/path</c>, sent by clients of a proxy) the same path as <c>GET
-    /// /path</c>.</summary>
+    /// <summary>Makes a request whose target is a whole URL equivalent to <c>GET /path</c>. Clients of a proxy send <c>GET http://host/path</c>.</summary>
     /// <remarks>The server decodes the path of a URL completely, including <c>%2F</c>, and turns a backslash into a slash. A path with dot segments stays as
     /// the server resolved it.</remarks>
     public static WebApplication UseOriginPaths(this WebApplication app)

@@ -180,7 +180,8 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         return Worse(await ReportUnsentAsync(job), job.Entry.Rejected > 0 ? ExitCodes.SomeRejected : ExitCodes.Done);
     }
 
-    /// <summary>Sends up to the length at opening: first the bytes of the run, then those that were appended before opening.</summary>
+    /// <summary>Sends the file up to its length at opening: first the bytes of the run, then bytes that were appended before this process opened the
+    /// file.</summary>
     private async Task RunAsync(SendJob job, SendProgress progress, CancellationToken stop)
     {
         // Ctrl+C only stops waiting for new lines. Lines that are already in the file are still sent.

@@ -106,8 +106,8 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
         }
     }
 
-    /// <summary>Sends a request. If the API refuses its token (401), sends it once more with a renewed token; the API appended nothing for the refused
-    /// one.</summary>
+    /// <summary>Sends a request. If the API refuses its token (401), sends it once more with a renewed token. This is safe, because the API appended
+    /// nothing.</summary>
     private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         try

@@ -23,7 +23,7 @@ internal static class EndedRuns
     /// prevents a second send. So it is kept while the API has that run's log. An interrupted run keeps its journal.
     /// </remarks>
     /// <param name="directory">Directory of the journals.</param>
-    /// <param name="logId">The API's log; null if the API does not report it, then the address identifies the log.</param>
+    /// <param name="logId">The API's log; null if the API does not report it. Then the address identifies the log.</param>
     /// <param name="url">The API's address.</param>
     public static void TrimService(string directory, Guid? logId, Uri url) => Trim(
         directory,

@@ -31,7 +31,7 @@ internal sealed record JournalEntry
     /// <summary>Lines per request, 0 for single events.</summary>
     public required int Batch { get; init; }
 
-    /// <summary>The API's log; null if the API did not report it, then the run cannot be resumed.</summary>
+    /// <summary>The API's log; null if the API did not report it. Then the run cannot be resumed.</summary>
     public Guid? LogId { get; init; }
 
     /// <summary>A log offset that was known before any request at or after <see cref="SentThrough"/> was first sent. So all these requests were appended after

@@ -21,7 +21,7 @@ internal static class JournalNames
 
     /// <summary>A new run of the tool, named after the file and the log, not the API's address. Earlier runs are found by content, not by this name.</summary>
     /// <param name="fullPath">Path of the file.</param>
-    /// <param name="logId">The API's log; null if the API does not report it, then the address identifies the log.</param>
+    /// <param name="logId">The API's log; null if the API does not report it. Then the address identifies the log.</param>
     /// <param name="url">The API's address.</param>
     public static string Send(string fullPath, Guid? logId, Uri url) => "send-" + Hash($"{fullPath}\n{logId?.ToString("N") ?? url.AbsoluteUri}");
 
@@ -34,7 +34,7 @@ internal static class JournalNames
     /// <summary>A run of the service, named after the content and the log, not the file's path or the API's address.</summary>
     /// <param name="kind">The reason for the run.</param>
     /// <param name="content">Digest of the content.</param>
-    /// <param name="logId">The API's log; null if the API does not report it, then the address identifies the log.</param>
+    /// <param name="logId">The API's log; null if the API does not report it. Then the address identifies the log.</param>
     /// <param name="url">The API's address.</param>
     public static string Service(SendKind kind, string content, Guid? logId, Uri url) =>
         $"{Content(kind, content)}-{(logId is { } id ? id.ToString("N") : Hash(url.AbsoluteUri))}";

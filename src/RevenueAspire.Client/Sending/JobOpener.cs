@@ -8,7 +8,7 @@ namespace RevenueAspire.Client.Sending;
 /// one thread.</summary>
 /// <param name="directory">Directory of the journals.</param>
 /// <param name="api">The destination.</param>
-/// <param name="log">The API's log now; null if the API does not report it, then the address identifies the log.</param>
+/// <param name="log">The API's current log; null if the API does not report it. Then the address identifies the log.</param>
 /// <param name="observer">Receives warnings.</param>
 /// <param name="time">The clock, for timestamps that people read.</param>
 internal sealed class JobOpener(string directory, ApiConnection api, LogState? log, ISendObserver observer, TimeProvider time)

@@ -11,7 +11,7 @@ internal enum SendFailure
 
     Unauthorized,
 
-    /// <summary>The address does not answer like the API, the API cannot recognise repeats, or it refuses the token.</summary>
+    /// <summary>The server at the address does not answer like the API, the API cannot recognise repeats, or it refuses the token.</summary>
     Refused,
 
     /// <summary>The API knows a key with another body: the file was changed. A retry would fail again.</summary>

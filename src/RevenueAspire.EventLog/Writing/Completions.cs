@@ -4,7 +4,7 @@ namespace RevenueAspire.EventLog.Writing;
 /// <remarks>
 /// <para>One thread adds the outcomes. Then each work item delivers the next outcome until none is left. Continuations must not block: a turn has at most one
 /// work item per processor, and a small turn has only one.</para>
-/// <para>The last work item to end makes the object reusable; <see cref="RunOnPool"/> of the same thread then reuses it.</para>
+/// <para>The last work item makes the object reusable, for a later <see cref="RunOnPool"/> of the same thread.</para>
 /// </remarks>
 internal sealed class Completions : IThreadPoolWorkItem
 {

@@ -15,7 +15,7 @@ internal interface ILogStore
     /// <summary>Duration of the first durable write when the log was opened. Thread-safe.</summary>
     TimeSpan OpeningFsync { get; }
 
-    /// <summary>Why the log accepts no appends before the first <see cref="Recover"/>; null if it does.</summary>
+    /// <summary>The reason why the log accepts no appends before the first <see cref="Recover"/>; null if it accepts them.</summary>
     string? OpeningError { get; }
 
     /// <summary>Maximum time that an append in doubt waits until <see cref="Recover"/> has determined its outcome; zero for no wait.</summary>
