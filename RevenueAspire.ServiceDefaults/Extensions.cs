@@ -144,7 +144,7 @@ public static class Extensions
         context.RequestAborted);
 
     /// <summary>At the stop, flushes pending telemetry for at most two seconds. A hanging collector would otherwise delay the stop for 15 s, longer than
-    /// Aspire's orchestrator waits before it kills.</summary>
+    /// Aspire's orchestrator waits before it kills the process.</summary>
     private sealed class TelemetryShutdown(TracerProvider traces, MeterProvider metrics, LoggerProvider logs) : IHostedService
     {
         private const int LimitMilliseconds = 2000;

@@ -17,7 +17,7 @@ public sealed class LocalPostgresOptions
     public required string Password { get; init; }
 
     /// <summary>Makes the server a hot standby (read-only) that follows this primary on the same machine until it is promoted. Null: an independent server. An
-    /// existing standby continues from its last position. If the primary no longer has the required log, a new copy replaces the directory. So does it for a
+    /// existing standby continues from its last position. A new copy replaces the directory if the primary no longer has the required log. It also replaces a
     /// former primary's directory, which may have commits that the new primary lacks. The old directory is removed only after the copy is complete. If the
     /// primary answers, a data directory of another cluster is rejected. Settings such as max_connections must be at least the primary's.</summary>
     public LocalPostgresPrimary? StandbyOf { get; init; }

@@ -73,7 +73,7 @@ public static class LocalPostgresReplication
     /// <exception cref="LocalPostgresException">The standby has not replayed its log after 60 s, or the server is not a standby.</exception>
     public static async Task<long> ReceivedAsync(this LocalPostgresServer server, CancellationToken cancellationToken)
     {
-        // In these two wait events, the startup process has replayed everything that it knows. The receiver may already have flushed a little more.
+        // A startup process that waits for one of these two events has replayed everything that it knows. The receiver may already have flushed a little more.
         const string received = """
             select (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0')::bigint from pg_stat_activity
             where backend_type = 'startup' and wait_event in ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval')

@@ -68,7 +68,7 @@ internal sealed class FakeApi : IAsyncDisposable
     /// <summary>Whether the API reports which keys it remembers.</summary>
     public bool TellsLog { get; set; } = true;
 
-    /// <summary>Number of coming requests for the state that answer 503, as if the database were unavailable.</summary>
+    /// <summary>Number of further requests for the state that get a 503, as if the database were unavailable.</summary>
     public int UnreadableReads { get; set; }
 
     public int MaxInFlight { get; private set; }

@@ -136,7 +136,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
     {
         try
         {
-            // Read the whole answer, because the connection may read the request's body until then.
+            // Read the whole answer: until it is complete, the connection may still read the request's body.
             await refusal.Content.LoadIntoBufferAsync(MaxAnswerBytes, cancellationToken);
             return await credential.RenewAsync(authorization, cancellationToken);
         }

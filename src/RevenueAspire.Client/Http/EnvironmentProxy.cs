@@ -109,7 +109,7 @@ internal sealed class EnvironmentProxy : IWebProxy
     private static Uri Parse(string name, string value, CredentialCache credentials)
     {
         var text = value.Contains("://", StringComparison.Ordinal) ? value : "http://" + value;
-        // With socks5h, curl's proxy resolves host names; with .NET's "socks5", it does so too.
+        // curl's "socks5h" means that the proxy resolves host names. .NET's "socks5" does the same.
         text = text.StartsWith("socks5h://", StringComparison.OrdinalIgnoreCase) ? "socks5://" + text["socks5h://".Length..] : text;
         if (!Uri.TryCreate(text, UriKind.Absolute, out var uri)
             || uri.Host.Length == 0 || uri.Scheme is not ("http" or "https" or "socks4" or "socks4a" or "socks5"))

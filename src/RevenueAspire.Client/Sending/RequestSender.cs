@@ -117,7 +117,7 @@ internal sealed class RequestSender
                 request.OtherLog ??= answer.OtherLog;
                 break;
             default:
-                // A single line that is too large for this API.
+                // This line alone is too large for the API.
                 Reject(request, firstLine, WithoutNewline(body), RejectedBy(answer, request));
                 break;
         }

@@ -4,7 +4,7 @@ using System.CommandLine.Invocation;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>The command line of a program that runs as a service without a command: help, wrong usage and exit codes.</summary>
+/// <summary>Handles help, wrong usage and exit codes, for a program that runs as a service if it gets no command.</summary>
 public static class ProgramCommandLine
 {
     /// <summary>Parses the arguments and runs the command.</summary>

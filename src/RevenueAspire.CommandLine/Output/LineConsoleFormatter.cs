@@ -12,8 +12,8 @@ internal sealed class LineConsoleFormatter() : ConsoleFormatter(FormatterName)
 
     private const string Prefix = "RevenueAspire.";
 
-    /// <summary>Entries to drop: the host logs a failed start with its stack trace, and a failed background service twice. <see cref="StartupErrors"/> reports
-    /// the same failure in one line.</summary>
+    /// <summary>The category of the host's own entries. Those about a failed start, and the second one about a failed background service, are dropped: <see
+    /// cref="StartupErrors"/> reports the failure in one line.</summary>
     private const string HostCategory = "Microsoft.Extensions.Hosting.Internal.Host";
     private const int BackgroundServiceFaulted = 9;
     private const int BackgroundServiceStoppingHost = 10;

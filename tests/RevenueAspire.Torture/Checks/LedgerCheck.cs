@@ -88,7 +88,7 @@ internal static class LedgerCheck
         return counted;
     }
 
-    /// <summary>Number of generations per content, keyed by the hash of its newest length.</summary>
+    /// <summary>Number of generations per content. The key is the hash of the content at its latest length.</summary>
     private static async Task<Dictionary<string, int>> ReadTimesAsync(NpgsqlConnection connection)
     {
         var times = new Dictionary<string, int>(StringComparer.Ordinal);

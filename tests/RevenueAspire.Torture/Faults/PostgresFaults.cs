@@ -146,8 +146,8 @@ internal static class PostgresFaults
     }
 
     /// <summary>
-    /// Changes the database's default, which a session adopts at its start and keeps. Sessions of the services stay read-only after the phase, unless the
-    /// fault terminates them too.
+    /// Changes the database's default, which a session adopts at its start and keeps. The services' sessions stay read-only even after the default is reset,
+    /// unless the fault also terminates them.
     /// </summary>
     private static async Task<string> MakeDatabaseReadOnlyAsync(FaultContext context)
     {
