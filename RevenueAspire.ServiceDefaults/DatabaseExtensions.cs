@@ -14,12 +14,12 @@ public static class DatabaseExtensions
     /// <summary>Name of the connection string and of the database.</summary>
     public const string DatabaseName = "revenuedb";
 
-    /// <summary>Name of the connection string for parts that need a session, for a <see cref="DatabaseName"/> that points to a pooler in transaction
+    /// <summary>Name of the connection string for parts that need a session. Required only if <see cref="DatabaseName"/> points to a pooler in transaction
     /// mode.</summary>
     public const string SessionDatabaseName = "revenuedb-session";
 
-    /// <summary>Registers NpgsqlDataSource for <c>ConnectionStrings:revenuedb</c>, with traces and metrics. Does not connect. A missing setting fails when the
-    /// data source is first resolved; an invalid one fails at once.</summary>
+    /// <summary>Registers NpgsqlDataSource for <c>ConnectionStrings:revenuedb</c>, with traces and metrics. Does not connect. An invalid setting fails
+    /// immediately, a missing one when the data source is first resolved.</summary>
     /// <exception cref="UserErrorException">The connection string is invalid.</exception>
     public static TBuilder AddRevenueDatabase<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
@@ -30,14 +30,15 @@ public static class DatabaseExtensions
             settings =>
             {
                 settings.ConnectionString = connectionString;
-                // Aspire's check reports Unhealthy while the database is unavailable. The API still accepts events then, and its check reports Degraded.
+                // Aspire's health check would report Unhealthy while the database is unavailable. But the API still accepts events then, so its own check
+                // reports Degraded.
                 settings.DisableHealthChecks = true;
-                // ConfigureOpenTelemetry subscribes to Npgsql, and only if there is a collector.
+                // ConfigureOpenTelemetry subscribes to Npgsql's traces and metrics, but only if there is a collector.
                 settings.DisableTracing = true;
                 settings.DisableMetrics = true;
             },
-            // Processors look for work and renew leases. These queries belong to no request or merge, and would bury all other traces. Npgsql's metrics count
-            // them.
+            // Trace no queries outside of a request or merge: processors poll for work and renew leases, which would bury all other traces. Npgsql's metrics
+            // count these queries.
             source =>
             {
                 var check = new SessionCheck(source.ConnectionStringBuilder);
@@ -53,8 +54,8 @@ public static class DatabaseExtensions
 
     /// <summary>The database for a short-lived command, without a host. Supports only plain types and arrays, and logs nothing. Does not connect yet.</summary>
     /// <param name="configuration">The configuration with <c>ConnectionStrings:revenuedb</c>.</param>
-    /// <param name="applicationName">The name in pg_stat_activity, unless the setting has one.</param>
-    /// <param name="isPatient">Whether statements may run without a time limit, regardless of the setting.</param>
+    /// <param name="applicationName">The name in pg_stat_activity, unless the connection string contains one.</param>
+    /// <param name="isPatient">Whether statements may run without a time limit, regardless of the connection string.</param>
     /// <exception cref="UserErrorException">The connection string is missing or invalid.</exception>
     public static NpgsqlDataSource BuildRevenueDatabase(this IConfiguration configuration, string applicationName, bool isPatient = false)
     {
@@ -63,8 +64,8 @@ public static class DatabaseExtensions
         return BuildSlim(isPatient ? new NpgsqlConnectionStringBuilder(connectionString) { CommandTimeout = 0 }.ConnectionString : connectionString);
     }
 
-    /// <summary>The database for a part that needs a session, for <c>LISTEN</c>. <c>ConnectionStrings:revenuedb-session</c> bypasses a pooler; without it,
-    /// <c>revenuedb</c> is used.</summary>
+    /// <summary>The database for a part that needs a session, for <c>LISTEN</c>. Uses <c>ConnectionStrings:revenuedb-session</c>, which bypasses a pooler, or
+    /// else <c>revenuedb</c>.</summary>
     private static SessionDatabase BuildSessionDatabase(IServiceProvider services)
     {
         var connectionString = services.GetRequiredService<IConfiguration>().GetConnectionString(SessionDatabaseName);
@@ -90,7 +91,7 @@ public static class DatabaseExtensions
             + $"ConnectionStrings__{DatabaseName}=\"Host=...;Username=...;Password=...;Database={DatabaseName}\".";
 
     /// <summary>The connection string; null if it is not set.</summary>
-    /// <exception cref="UserErrorException">The connection string is invalid. One line names the keyword and never a value.</exception>
+    /// <exception cref="UserErrorException">The connection string is invalid. The message is one line that names the keyword but never a value.</exception>
     internal static string? WithDefaults(string? connectionString, string applicationName, bool hasLog = false) =>
         string.IsNullOrWhiteSpace(connectionString)
             ? null
@@ -108,6 +109,6 @@ public static class DatabaseExtensions
         }
     }
 
-    /// <summary>Whether the database also contains the log. The part that opens the log reports a wrong value.</summary>
+    /// <summary>Whether the database also contains the log. An invalid setting counts as false here; the code that opens the log reports it.</summary>
     private static bool HasLog(IConfiguration configuration) => string.Equals(configuration["EventLog:Engine"], "Postgres", StringComparison.OrdinalIgnoreCase);
 }

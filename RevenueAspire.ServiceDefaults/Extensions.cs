@@ -25,11 +25,11 @@ public static class Extensions
     /// <summary>Tag of the checks that <c>/alive</c> runs.</summary>
     public const string LiveTag = "live";
 
-    /// <summary>Share of requests to trace if neither the caller nor <c>OTEL_TRACES_SAMPLER</c> decides.</summary>
+    /// <summary>Share of requests to trace, unless the caller or <c>OTEL_TRACES_SAMPLER</c> determines it.</summary>
     private const double DefaultSamplingRatio = 0.01;
 
-    /// <summary>Meters of ASP.NET Core to export. OpenTelemetry's instrumentation package adds more of them, and a request then allocates 650 B instead of 507
-    /// (README).</summary>
+    /// <summary>Meters of ASP.NET Core to export. OpenTelemetry's instrumentation package would add more meters, and a request would allocate 650 B instead of
+    /// 507 B (README).</summary>
     private static readonly string[] WebMeters = ["Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.Routing",
         "Microsoft.AspNetCore.Diagnostics"];
 
@@ -57,7 +57,7 @@ public static class Extensions
     /// <summary>Sends traces, metrics and logs to <c>OTEL_EXPORTER_OTLP_ENDPOINT</c>. Without that setting, no listener exists, so no activity and no
     /// measurement is created.</summary>
     /// <remarks>The exporters send in batches from bounded queues on separate threads. They drop items that the collector does not accept, so an unavailable
-    /// collector costs no event.</remarks>
+    /// collector never blocks or loses an event.</remarks>
     public static TBuilder ConfigureOpenTelemetry<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
         if (string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
@@ -65,14 +65,14 @@ public static class Extensions
             return builder;
         }
 
-        // A scope of ASP.NET Core contains the request's path, and the path contains a user id.
+        // Export no scopes: ASP.NET Core's scope contains the request's path, which contains a user id.
         builder.Logging.AddOpenTelemetry(logs =>
         {
             logs.IncludeFormattedMessage = true;
             logs.IncludeScopes = false;
         });
 
-        // A sampler set in code would override the environment variable that the SDK reads.
+        // The SDK reads the sampler from this environment variable. A sampler set in code would override it.
         double? ratio = string.IsNullOrWhiteSpace(builder.Configuration["OTEL_TRACES_SAMPLER"]) ? DefaultSamplingRatio : null;
         builder.Services.AddSingleton<IStartupFilter>(new RequestSpans(ratio));
         builder.Services.AddOpenTelemetry()
@@ -95,7 +95,7 @@ public static class Extensions
             .UseOtlpExporter();
         builder.Services.AddHostedService<TelemetryShutdown>();
 
-        // The exporters drop items that the collector does not accept. Retries would delay the stop, and log a warning with a stack trace per attempt.
+        // No retries for the exporters, which may drop items. Retries would delay the stop, and log a warning with a stack trace per attempt.
 #pragma warning disable EXTEXP0001 // Experimental; no other call exempts a client from the handlers of AddServiceDefaults.
         foreach (var exporter in (string[])["OtlpTraceExporter", "OtlpMetricExporter", "OtlpLogExporter"])
         {
@@ -128,7 +128,7 @@ public static class Extensions
     private static void MapHealth(this WebApplication app, string path, Func<HttpContext, bool>? showsDetails, HealthCheckOptions options)
     {
         options.ResponseWriter = (context, report) => WriteHealthAsync(context, report, showsDetails?.Invoke(context) ?? true);
-        // Health checks would otherwise answer any method, including TRACE. Some monitors send HEAD.
+        // Allow only GET and HEAD (some monitors send HEAD). Health checks would answer any method, including TRACE.
         app.MapHealthChecks(path, options).WithMetadata(new HttpMethodMetadata([HttpMethods.Get, HttpMethods.Head])).DisableHttpMetrics();
     }
 
@@ -144,7 +144,7 @@ public static class Extensions
         context.RequestAborted);
 
     /// <summary>At the stop, flushes pending telemetry for at most two seconds. A hanging collector would otherwise delay the stop for 15 s, longer than
-    /// Aspire's orchestrator waits before it kills.</summary>
+    /// Aspire's orchestrator waits before it kills the process.</summary>
     private sealed class TelemetryShutdown(TracerProvider traces, MeterProvider metrics, LoggerProvider logs) : IHostedService
     {
         private const int LimitMilliseconds = 2000;

@@ -6,7 +6,7 @@ using RevenueAspire.CommandLine;
 namespace RevenueAspire.ServiceDefaults;
 
 /// <summary>The host names that a service accepts (<c>AllowedHosts</c>). ASP.NET Core refuses others with 400.</summary>
-/// <remarks>Otherwise a web page could point its host name at 127.0.0.1, and read the service as a part of its site (DNS rebinding).</remarks>
+/// <remarks>Otherwise a web site could resolve its host name to 127.0.0.1, and its pages could then read from the service (DNS rebinding).</remarks>
 public static class HostNames
 {
     /// <summary>The framework's setting: names without ports, separated by semicolons. <c>*</c> allows any name, <c>*.example.com</c> the subdomains of

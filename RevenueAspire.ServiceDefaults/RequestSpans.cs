@@ -8,10 +8,10 @@ using OpenTelemetry.Trace;
 namespace RevenueAspire.ServiceDefaults;
 
 /// <summary>Creates the server span of each sampled request, with the source <c>RevenueAspire.Requests</c>. Thread-safe.</summary>
-/// <remarks>OpenTelemetry's instrumentation of ASP.NET Core creates an activity per request and samples it afterwards; this project's README has the
-/// measurement. Here the sampling decision comes first, so the other 99 % of the requests cost nothing. The span is named after the route, since the path
-/// contains a user id.</remarks>
-/// <param name="ratio">Share of requests to sample among those without a caller's trace; a caller's decision is always followed. Null if the configured sampler
+/// <remarks>OpenTelemetry's instrumentation of ASP.NET Core creates an activity for each request, and samples it afterwards (measured in this project's
+/// README). Here the sampling decision comes first, so the 99 % of requests that are not sampled cost nothing. The span is named after the route, since the
+/// path contains a user id.</remarks>
+/// <param name="ratio">Share of requests to sample if the caller sent no trace; otherwise the caller's decision applies. Null if the configured sampler
 /// decides.</param>
 internal sealed class RequestSpans(double? ratio) : IStartupFilter
 {
@@ -25,8 +25,8 @@ internal sealed class RequestSpans(double? ratio) : IStartupFilter
         next(app);
     };
 
-    /// <summary>Samples the requests that this class selected, and each trace with a link to a sampled span. So the trace of a sampled request continues in the
-    /// merge that applied it.</summary>
+    /// <summary>Samples the requests that this class selected, and each trace with a link to a sampled span. So a sampled request's trace leads to the merge
+    /// that applied its event.</summary>
     /// <param name="other">The sampler of all other traces.</param>
     public static Sampler Sampler(Sampler other) => new DrawnOrLinkedSampler(other);
 
@@ -37,7 +37,7 @@ internal sealed class RequestSpans(double? ratio) : IStartupFilter
             return next(context);
         }
 
-        // A malformed header begins a new trace, like a missing one.
+        // Treat a malformed header like a missing one: begin a new trace.
         ActivityContext caller = default;
         var header = context.Request.Headers.TraceParent;
         var hasCaller = header.Count > 0 && ActivityContext.TryParse(header, context.Request.Headers.TraceState, isRemote: true, out caller);
@@ -47,7 +47,7 @@ internal sealed class RequestSpans(double? ratio) : IStartupFilter
 
     private static async Task TraceAsync(HttpContext context, RequestDelegate next, ActivityContext parent)
     {
-        // ASP.NET Core creates an activity for its log lines without asking a sampler. It is not the parent.
+        // ASP.NET Core creates an activity for its log lines, without a sampling decision. Do not use it as the parent.
         Activity.Current = null;
         using var span = Source.StartActivity(Name, ActivityKind.Server, parent);
         if (span is not { IsAllDataRequested: true })

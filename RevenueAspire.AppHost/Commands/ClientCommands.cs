@@ -49,7 +49,7 @@ internal static class ClientCommands
         return Describe(context.Response.IsSuccessStatusCode, (int)context.Response.StatusCode, text);
     }
 
-    /// <summary>One sentence from the answer of <c>/generateEvents</c>: the counts, or the problem's detail.</summary>
+    /// <summary>Summarises the answer of <c>/generateEvents</c> in one sentence: the counts, or the problem's detail.</summary>
     internal static ExecuteCommandResult Describe(bool succeeded, int status, string text)
     {
         try
@@ -73,7 +73,7 @@ internal static class ClientCommands
     private static InteractionInput Number(string name, string label, string value, string description) =>
         new() { Name = name, Label = label, InputType = InputType.Number, Required = true, Value = value, Description = description };
 
-    /// <summary>Runs the client's <c>load</c> for the time that the events take at this rate.</summary>
+    /// <summary>Runs the client's <c>load</c> as long as the events take at this rate.</summary>
     private static Task<ExecuteCommandResult> SendLoadAsync(ProjectResource client, ExecuteCommandContext context)
     {
         var (count, rate) = (context.Number(Count), context.Number(Rate));

@@ -2,7 +2,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Commands;
 
-/// <summary>The processor's commands in the dashboard, by way of its command line.</summary>
+/// <summary>The processor's commands in the dashboard. They run its command line.</summary>
 internal static class ProcessorCommands
 {
     private const string PathInput = "path";

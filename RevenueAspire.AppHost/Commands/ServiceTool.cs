@@ -6,10 +6,10 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Commands;
 
-/// <summary>The output of a finished command line, per stream: its first and its last lines.</summary>
+/// <summary>The output of a finished command: the first and the last lines of each stream.</summary>
 internal sealed record CommandLineResult(int ExitCode, IReadOnlyList<string> Output, IReadOnlyList<string> Errors)
 {
-    /// <summary>The closing line. By convention these tools end with a line that describes the outcome.</summary>
+    /// <summary>The last line. By convention, it describes the outcome.</summary>
     public string LastLine => Lines.LastOrDefault(line => line.Trim().Length > 0)?.Trim() ?? $"Ended with exit code {ExitCode} and without a message.";
 
     public string Text => string.Join('\n', Output.Concat(Errors)).Trim('\n');
@@ -24,7 +24,7 @@ internal static partial class ServiceTool
 
     /// <summary>Runs the program until it exits. Its output also appears in the resource's console log.</summary>
     /// <param name="service">The service with the program and the environment.</param>
-    /// <param name="context">The command. Its cancellation kills the program and its children; each of these programs survives a kill without loss.</param>
+    /// <param name="context">The command. Its cancellation kills the program and its children, which is safe for each of these programs.</param>
     /// <param name="arguments">The command line.</param>
     /// <param name="describe">Creates the dashboard's answer, unless the command was cancelled.</param>
     public static async Task<ExecuteCommandResult> RunAsync(
@@ -43,9 +43,9 @@ internal static partial class ServiceTool
     private static async Task<CommandLineResult> RunAsync(ProjectResource service, ExecuteCommandContext context, IReadOnlyList<string> arguments)
     {
         var environment = await EnvironmentOfAsync(service, context);
-        // The dashboard's addresses are for the AppHost only.
+        // Remove the dashboard's addresses, which only the AppHost uses.
         environment["ASPNETCORE_URLS"] = null;
-        // Appears under the resource's name in the dashboard: an instance is called after its service.
+        // The dashboard shows an instance under the name of its service.
         environment["OTEL_SERVICE_NAME"] = service.Name;
         if (context.ResourceName.StartsWith(service.Name + "-", StringComparison.Ordinal))
         {
@@ -77,7 +77,7 @@ internal static partial class ServiceTool
             throw new InvalidOperationException($"The environment of {service.Name} cannot be resolved: {failure.Message}", failure);
         }
 
-        // The orchestrator fills in templates, per replica.
+        // Omit templates, which only the orchestrator can fill in, per replica.
         return configured.EnvironmentVariables
             .Where(variable => !variable.Value.Contains("{{", StringComparison.Ordinal))
             .ToDictionary(variable => variable.Key, variable => (string?)variable.Value);
@@ -88,7 +88,7 @@ internal static partial class ServiceTool
         LogLine(logger, line);
         if (lines.Count == LinesKept)
         {
-            // The first lines show the command, the last lines its outcome.
+            // Keep the first and the last lines: the command and its outcome.
             lines.RemoveAt(LinesKept / 2);
         }
 

@@ -5,9 +5,10 @@ namespace RevenueAspire.AppHost.LocalPostgres;
 
 /// <summary>The name of the primary, stored next to the data directories. It decides which data is valid: all other directories are copies.
 /// Immutable.</summary>
-/// <param name="Primary">Name of the primary. A promotion is decided as soon as this is on disk, and each later start completes it.</param>
-/// <param name="Standbys">At least one of these servers also has each commit that the primary has acknowledged. Empty while that is unknown: after a promotion,
-/// and after a change of <c>Postgres:Replicas</c>, until one of them has caught up.</param>
+/// <param name="Primary">Name of the primary. Writing this name to disk decides a promotion; if the promotion is interrupted, the next start completes
+/// it.</param>
+/// <param name="Standbys">Standbys of which at least one has each commit that the primary has acknowledged. Empty while this is uncertain: after a promotion or
+/// a change of <c>Postgres:Replicas</c>, until a standby has caught up.</param>
 internal sealed record ClusterRoles(string Primary, IReadOnlyList<string> Standbys)
 {
     /// <summary>Reads the roles from a file; null if it does not exist.</summary>

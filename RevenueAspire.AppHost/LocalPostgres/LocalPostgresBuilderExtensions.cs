@@ -7,7 +7,8 @@ namespace RevenueAspire.AppHost.LocalPostgres;
 /// <summary>Adds local Postgres servers to the model.</summary>
 internal static class LocalPostgresBuilderExtensions
 {
-    /// <summary>Adds a database on servers of this machine. Uses installed Postgres programs or downloads them. The manifest omits it.</summary>
+    /// <summary>Adds a database on Postgres servers that the AppHost runs on this machine, with installed or downloaded programs. The manifest omits
+    /// it.</summary>
     /// <param name="builder">The model.</param>
     /// <param name="cluster">The servers; each becomes a resource.</param>
     /// <param name="name">Name of the database, created when the primary is running.</param>
@@ -41,7 +42,7 @@ internal static class LocalPostgresBuilderExtensions
                 CreationTimeStamp = DateTime.UtcNow,
                 Properties = [new("Data directory", server.DataDirectory), new("Port", server.Port)],
             })
-            // As annotations, since the orchestrator overwrites the addresses of a snapshot with those of annotations.
+            // Set the addresses as annotations: the orchestrator overwrites the addresses in a snapshot with those of annotations.
             .WithUrl(string.Create(CultureInfo.InvariantCulture, $"tcp://localhost:{server.Port}"))
             .WithIconName("DatabaseMultiple")
             .WithHealth(server.Name + "_check", new LocalPostgresHealthCheck(server))
@@ -50,7 +51,7 @@ internal static class LocalPostgresBuilderExtensions
             .WithPromotion();
         if (server.IsPrimary)
         {
-            // Starting the primary also starts its standbys, since they are copies of it.
+            // The primary's start also starts its standbys, since they are copies of it.
             added.OnInitializeResource((resource, initialize, cancellationToken) =>
                 initialize.Services.GetRequiredService<LocalPostgresRunner>().StartAsync(resource, cancellationToken));
         }

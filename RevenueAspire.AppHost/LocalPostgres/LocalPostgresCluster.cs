@@ -5,7 +5,8 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
 
-/// <summary>A primary and its standbys on this machine (<c>Postgres:Replicas</c>; none by default). The runner changes it, one step at a time.</summary>
+/// <summary>A primary and its standbys on this machine (<c>Postgres:Replicas</c>; none by default). LocalPostgresRunner changes it, one operation at a
+/// time.</summary>
 internal sealed class LocalPostgresCluster
 {
     public const int MostStandbys = 4;
@@ -41,11 +42,11 @@ internal sealed class LocalPostgresCluster
     /// <summary>The hosts for a connection string: <c>127.0.0.1:5432,127.0.0.1:5433</c>.</summary>
     public string Hosts => string.Join(',', Servers.Select(server => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{server.Port}")));
 
-    /// <summary>Whether at least one standby is sure to have each commit that the primary has acknowledged.</summary>
+    /// <summary>Whether each commit that the primary has acknowledged is certain to be on at least one standby.</summary>
     public bool IsCovered => Servers.Count > 1 && _saved is { } saved && saved.Primary == Primary.Name && saved.HasStandbys(Names(Standbys));
 
-    /// <summary>The servers of a data directory. The primary is the one of the last run, regardless of its name. Its standbys are the other servers with the
-    /// lowest numbers.</summary>
+    /// <summary>Loads the servers of a data directory. The primary is the primary of the last run, not always the first server. The other servers with the
+    /// lowest numbers are the standbys.</summary>
     /// <param name="directory">Contains a data directory per server, under the server's name.</param>
     /// <param name="name">Name of the first server; the others append their number.</param>
     /// <param name="password">Password of the user postgres.</param>
@@ -71,8 +72,7 @@ internal sealed class LocalPostgresCluster
     public string SynchronousStandbysOf(LocalPostgresServerResource server) =>
         Servers.Count == 1 ? "" : $"ANY 1 ({string.Join(", ", Servers.Where(other => other != server).Select(other => other.ApplicationName))})";
 
-    /// <summary>Call before each start of the primary. A change of its standbys is then on disk before the primary relies on their confirmation of a
-    /// commit.</summary>
+    /// <summary>Call this before each start of the primary. It writes changed standbys to disk before the primary depends on their confirmations.</summary>
     /// <exception cref="UserErrorException">Its directory is missing, another AppHost has changed the roles meanwhile, or the roles cannot be
     /// written.</exception>
     public void BeginPrimary()
@@ -97,7 +97,7 @@ internal sealed class LocalPostgresCluster
     /// <exception cref="UserErrorException">A disk error.</exception>
     public void Cover() => Save(new ClusterRoles(Primary.Name, [.. Names(Standbys)]));
 
-    /// <summary>Makes a standby the primary, durably: the former primary is a standby from now on, even after a kill.</summary>
+    /// <summary>Makes a standby the primary. When this returns, the former primary is a standby, even after a kill.</summary>
     /// <exception cref="UserErrorException">A disk error. Nothing has changed.</exception>
     public void Decide(LocalPostgresServerResource primary)
     {
@@ -113,10 +113,10 @@ internal sealed class LocalPostgresCluster
         _saved = roles;
     }
 
-    /// <summary>Refuses data if the primary is unknown or missing. Otherwise an old copy or an empty server would become the ledger.</summary>
+    /// <summary>Refuses to start if the primary is unknown or its data is missing. Otherwise an old copy or an empty server would become the ledger.</summary>
     private string FindPrimary()
     {
-        // A directory without this file contains no cluster.
+        // PG_VERSION is in every data directory; without it, there is no cluster.
         var existing = _names.Where(name => File.Exists(Path.Combine(_directory, name, "PG_VERSION"))).ToArray();
         if (existing.Length == 0)
         {

@@ -7,7 +7,7 @@ internal static class LocalPostgresCommands
 {
     private static readonly string[] Stopped = [KnownResourceStates.Exited, KnownResourceStates.FailedToStart];
 
-    /// <summary>The command names that all resources share, so tools find them.</summary>
+    /// <summary>The same command names as for all other resources, so that tools find them.</summary>
     public static IResourceBuilder<LocalPostgresServerResource> WithStartAndStop(this IResourceBuilder<LocalPostgresServerResource> server) => server
         .WithCommand(KnownResourceCommands.StartCommand, "Start", context => StartAsync(server.Resource, context), new CommandOptions
         {
@@ -32,7 +32,7 @@ internal static class LocalPostgresCommands
         server.Resource.Cluster.Servers.Count == 1 ? server : server
             .WithCommand("promote-standby", "Promote a standby", context => PromoteAsync(server.Resource, context), new CommandOptions
             {
-                Description = "The standby that has received the most data becomes the primary. When this server is started again, it becomes its standby.",
+                Description = "The standby that has received the most data becomes the primary. When this server starts again, it becomes a standby.",
                 IconName = "ArrowCircleUp",
                 IconVariant = IconVariant.Filled,
                 IsHighlighted = true,

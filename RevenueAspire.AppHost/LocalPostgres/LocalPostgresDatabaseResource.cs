@@ -1,8 +1,8 @@
 namespace RevenueAspire.AppHost.LocalPostgres;
 
-/// <summary>A database of local Postgres servers. It runs while their primary runs.</summary>
-/// <remarks>Does not implement IResourceWithParent: a service that waits for the database would also wait for one server, which may be stopped after a
-/// promotion.</remarks>
+/// <summary>A database on local Postgres servers. Its state is running while their primary runs.</summary>
+/// <remarks>Does not implement IResourceWithParent. Otherwise a service that waits for the database would also wait for its parent, a server that may be
+/// stopped after a promotion.</remarks>
 public sealed class LocalPostgresDatabaseResource : Resource, IResourceWithConnectionString
 {
     private readonly LocalPostgresCluster _cluster;

@@ -31,7 +31,7 @@ internal sealed class LocalPostgresHealthCheck(LocalPostgresServerResource serve
     internal static async Task<bool> AskAsync(LocalPostgresServerResource server, string question, CancellationToken cancellationToken)
     {
         var connectionString = await server.ConnectionStringExpression.GetValueAsync(cancellationToken);
-        // Not pooled: the server would have to wait for an idle connection when it stops.
+        // Not pooled, because a stopping server would have to wait for an idle connection.
         await using var connection = new NpgsqlConnection(connectionString + ";Database=postgres;Pooling=false;Timeout=5");
         await connection.OpenAsync(cancellationToken);
         await using var command = new NpgsqlCommand(question, connection);

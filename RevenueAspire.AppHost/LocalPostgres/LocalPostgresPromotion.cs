@@ -41,7 +41,8 @@ internal sealed class LocalPostgresPromotion(LocalPostgresServers servers, Local
 
         await EndAsync(former, cancellationToken);
         var chosen = await MostReceivedAsync(cluster, cancellationToken);
-        // From here on the chosen server is the primary, even after a kill. A later start completes the promotion, and makes the former primary a copy.
+        // From here on, the chosen server is the primary, even after a kill: the next start would complete the promotion, and turn the former primary into a
+        // standby.
         cluster.Decide(chosen);
         var followers = cluster.Standbys.Where(servers.IsRunning).ToArray();
         try
@@ -69,12 +70,12 @@ internal sealed class LocalPostgresPromotion(LocalPostgresServers servers, Local
             : $"{chosen.Name} is the primary, followed by {string.Join(", ", followers.Select(follower => follower.Name))}.";
     }
 
-    /// <summary>Makes sure that the former primary has no running process: one of its sessions could still acknowledge a commit.</summary>
+    /// <summary>Ensures that the former primary has no running process, because one of its sessions could still acknowledge a commit.</summary>
     private async Task EndAsync(LocalPostgresServerResource former, CancellationToken cancellationToken)
     {
         if (!servers.Started.TryGetValue(former, out var server))
         {
-            // This AppHost has not started it, but an earlier one may have left it running.
+            // This AppHost did not start the server, but an earlier one may have left it running.
             await LocalPostgresServer.StopLeftoverAsync(await servers.OptionsAsync(former, null, cancellationToken), cancellationToken);
             return;
         }
@@ -89,11 +90,11 @@ internal sealed class LocalPostgresPromotion(LocalPostgresServers servers, Local
         }
     }
 
-    /// <summary>At least one standby has each acknowledged commit, so the one that has received the most data has all. Every standby must be running to compare
-    /// them.</summary>
+    /// <summary>Selects the standby that has received the most data. Each acknowledged commit is on at least one standby, so this one has all of them. To
+    /// compare them, all standbys must be running.</summary>
     private async Task<LocalPostgresServerResource> MostReceivedAsync(LocalPostgresCluster cluster, CancellationToken cancellationToken)
     {
-        // A directory that is not a standby's has confirmed nothing to the former primary.
+        // Skip a server that has not run as a standby: it has confirmed no commit of the former primary.
         var standbys = cluster.Standbys.Where(standby => LocalPostgresServer.IsStandby(standby.DataDirectory)).ToArray();
         if (standbys.FirstOrDefault(standby => !servers.IsRunning(standby)) is { } stopped)
         {
@@ -105,8 +106,8 @@ internal sealed class LocalPostgresPromotion(LocalPostgresServers servers, Local
             ?? throw new UserErrorException($"No standby of {cluster.Primary.Name} has data. Start {cluster.Primary.Name}.");
     }
 
-    /// <summary>Waits until a standby has all of the primary's current data. A standby confirms each commit that the primary acknowledges from now
-    /// on.</summary>
+    /// <summary>Waits until a standby has all of the primary's current data. From then on, the primary acknowledges only commits that a standby has
+    /// confirmed.</summary>
     public async Task CoverAsync(LocalPostgresServerResource primary, LocalPostgresServer server)
     {
         if (primary.Cluster.IsCovered || primary.Cluster.Servers.Count == 1)
@@ -134,7 +135,7 @@ internal sealed class LocalPostgresPromotion(LocalPostgresServers servers, Local
         }
         catch (Exception exception) when (exception is NpgsqlException or ObjectDisposedException)
         {
-            // The server has ended. Its next start checks it again.
+            // The server has ended. Its next start repeats this check.
         }
         catch (UserErrorException exception)
         {

@@ -6,8 +6,8 @@ using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
 
-/// <summary>Runs the servers of the model, and shows their state in the dashboard. Disposed with the AppHost's services, so after the orchestrator has stopped
-/// the clients.</summary>
+/// <summary>Runs the Postgres servers of the model, and shows their state in the dashboard. It is disposed with the AppHost's services, when the orchestrator
+/// has already stopped the servers' clients.</summary>
 internal sealed class LocalPostgresRunner(
     LocalPostgresServers servers,
     LocalPostgresStates states,
@@ -28,7 +28,7 @@ internal sealed class LocalPostgresRunner(
         var problem = await TryStartAsync(resource, cancellationToken);
         if (resource.IsPrimary)
         {
-            // Without the primary, an existing standby can start and be promoted. A missing one is copied after the primary has started.
+            // An existing standby can start without the primary, and can then be promoted. A missing standby is copied after the primary has started.
             var others = resource.Cluster.Standbys.Where(standby => !_tried.ContainsKey(standby)
                 && (problem is null || LocalPostgresServer.IsStandby(standby.DataDirectory)));
             await Task.WhenAll(others.Select(standby => TryStartAsync(standby, cancellationToken)));
@@ -49,9 +49,9 @@ internal sealed class LocalPostgresRunner(
 
     public async ValueTask DisposeAsync()
     {
-        // A start in progress is cancelled with the AppHost, or leaves a server to stop.
+        // Wait for a start in progress. The AppHost's stop cancels it; if it succeeds anyway, its server is stopped below.
         var idle = await servers.OneAtATime.WaitAsync(PatienceWithClients);
-        // The primary stops first, since it sends its last commits to its standbys while it stops.
+        // Stop the primary first: while it stops, it sends its last commits to its standbys.
         foreach (var role in servers.Started.GroupBy(entry => entry.Key.IsPrimary).OrderByDescending(role => role.Key).ToArray())
         {
             await Task.WhenAll(role.Select(async entry =>
@@ -81,7 +81,7 @@ internal sealed class LocalPostgresRunner(
             await states.PublishAsync(resource, KnownResourceStates.Starting);
             if (servers.Started.TryGetValue(resource, out var ended))
             {
-                // A server that ended without a stop still holds the lock of its data directory.
+                // If the server ended unexpectedly, its object still holds the lock of the data directory.
                 await ended.DisposeAsync();
             }
 
@@ -108,7 +108,7 @@ internal sealed class LocalPostgresRunner(
     {
         var cluster = resource.Cluster;
         cluster.BeginPrimary();
-        // Completes a promotion that was decided but cut off. It needs no primary: no server listens on port 1.
+        // Complete an interrupted promotion. The server starts as a standby of a primary that cannot exist: no server listens on port 1.
         var isChosen = LocalPostgresServer.IsStandby(resource.DataDirectory);
         var unreachable = isChosen ? new LocalPostgresPrimary(1, resource.ApplicationName) : null;
         var server = await LocalPostgresServer.StartAsync(await servers.OptionsAsync(resource, unreachable, cancellationToken), cancellationToken);
@@ -163,7 +163,7 @@ internal sealed class LocalPostgresRunner(
         return await LocalPostgresServer.StartAsync(await servers.OptionsAsync(resource, source, cancellationToken), cancellationToken);
     }
 
-    /// <summary>Waits until the last client has disconnected; another process stops the services.</summary>
+    /// <summary>Waits until the last client has disconnected. The orchestrator, another process, stops the clients.</summary>
     private static async Task WaitForClientsAsync(LocalPostgresServer server)
     {
         try
@@ -179,7 +179,7 @@ internal sealed class LocalPostgresRunner(
         }
         catch (NpgsqlException)
         {
-            // The server is unavailable, so no client uses it.
+            // The server does not answer, so no client uses it.
         }
     }
 }

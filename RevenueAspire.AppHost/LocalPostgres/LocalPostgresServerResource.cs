@@ -3,8 +3,8 @@ using System.Globalization;
 namespace RevenueAspire.AppHost.LocalPostgres;
 
 /// <summary>A Postgres server on this machine, for use without a container engine. The AppHost runs it.</summary>
-/// <remarks>Not an executable of Aspire's orchestrator, which would signal it together with its clients, and kill it after six seconds. This server stops last,
-/// and cleanly.</remarks>
+/// <remarks>Not an executable resource, which Aspire's orchestrator would stop together with its clients, and kill after six seconds. The AppHost stops this
+/// server last, and cleanly.</remarks>
 public sealed class LocalPostgresServerResource : Resource, IResourceWithConnectionString
 {
     internal LocalPostgresServerResource(string name, LocalPostgresCluster cluster, string dataDirectory, int port)

@@ -38,10 +38,10 @@ internal sealed partial class LocalPostgresServers(ResourceLoggerService loggers
 
     public bool IsRunning(LocalPostgresServerResource resource) => Started.TryGetValue(resource, out var server) && !server.Exited.IsCompleted;
 
-    /// <summary>Whether the error comes from a server or its user. It is then reported, not thrown.</summary>
+    /// <summary>Whether the error is to be reported, not thrown: its cause is a server, or a setting of the user.</summary>
     public static bool IsProblem(Exception exception) => exception is LocalPostgresException or UserErrorException or NpgsqlException;
 
-    /// <summary>The options of a server: as a standby if a primary is given.</summary>
+    /// <summary>Returns the options of a server. If a primary is given, the server is its standby.</summary>
     public async Task<LocalPostgresOptions> OptionsAsync(
         LocalPostgresServerResource resource, LocalPostgresPrimary? primary, CancellationToken cancellationToken)
     {
@@ -60,9 +60,9 @@ internal sealed partial class LocalPostgresServers(ResourceLoggerService loggers
 
     private static Dictionary<string, string> SettingsOf(LocalPostgresServerResource resource) => resource.Cluster.Servers.Count == 1 ? [] : new()
     {
-        // Passed on the command line, so it applies from the server's first moment as the primary, and only to this run.
+        // Pass this setting on the command line. It then applies as soon as the server is the primary, and only to this run.
         ["synchronous_standby_names"] = resource.Cluster.SynchronousStandbysOf(resource),
-        // A standby that was stopped for a while catches up, without a new copy.
+        // Keep some log, so that a standby that was stopped for a while can catch up without a new copy.
         ["wal_keep_size"] = "256MB",
         ["wal_retrieve_retry_interval"] = "500ms",
     };

@@ -6,7 +6,7 @@ namespace RevenueAspire.AppHost.LocalPostgres;
 /// <summary>Publishes the state of the servers to the dashboard. Thread-safe.</summary>
 internal sealed class LocalPostgresStates(ResourceNotificationService notifications)
 {
-    /// <summary>Waits until the server has ended, and publishes that.</summary>
+    /// <summary>Waits until the server has ended, and publishes its end.</summary>
     public async Task PublishEndAsync(LocalPostgresServerResource resource, LocalPostgresServer server)
     {
         await server.Exited;
@@ -29,7 +29,7 @@ internal sealed class LocalPostgresStates(ResourceNotificationService notificati
         }
     }
 
-    /// <summary>Publishes, after a promotion, the roles and commands of all servers, and the databases that run again.</summary>
+    /// <summary>After a promotion, publishes the roles and commands of all servers, and the state of the databases, which run again.</summary>
     public async Task PublishRolesAsync(LocalPostgresCluster cluster, bool isPrimaryRunning)
     {
         foreach (var server in cluster.Standbys)

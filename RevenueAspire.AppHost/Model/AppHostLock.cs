@@ -2,15 +2,16 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Model;
 
-/// <summary>Allows one AppHost per data directory: a second one would run its services on the first one's log. The operating system releases the lock when the
-/// process ends for any reason.</summary>
+/// <summary>Allows only one AppHost per data directory, because the services of a second one would use the first one's log. The operating system releases the
+/// lock when the process ends for any reason.</summary>
 internal sealed class AppHostLock : IDisposable
 {
     private readonly FileStream _file;
 
     private AppHostLock(FileStream file) => _file = file;
 
-    /// <summary>Creates the directory if it is missing, accessible to Postgres' user, and locks it. Null when publishing, which uses no data.</summary>
+    /// <summary>Creates the directory if it is missing, so that Postgres' user has access to it, and locks it. Null when publishing, which uses no
+    /// data.</summary>
     /// <exception cref="UserErrorException">Another AppHost holds the lock, or the directory cannot be created.</exception>
     public static AppHostLock? Acquire(IDistributedApplicationBuilder builder)
     {
@@ -24,7 +25,7 @@ internal sealed class AppHostLock : IDisposable
         return acquired;
     }
 
-    /// <summary>After a kill of the AppHost, its API closes its port first and the log last. Waits up to 20 s for the lock of the log.</summary>
+    /// <summary>Waits up to 20 s until the log's lock is free. After a kill of the AppHost, its API closes the port first and the log last.</summary>
     private static void WaitForLog(string file)
     {
         for (var deadline = DateTime.UtcNow.AddSeconds(20); File.Exists(file) && DateTime.UtcNow < deadline; Thread.Sleep(100))
@@ -36,11 +37,11 @@ internal sealed class AppHostLock : IDisposable
             }
             catch (IOException exception) when (SharingViolation.IsIn(exception))
             {
-                // The API still stops.
+                // The old API is still stopping.
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
-                // The API reports it.
+                // Ignore this error here; the new API will report it.
                 return;
             }
         }
@@ -56,7 +57,7 @@ internal sealed class AppHostLock : IDisposable
                 Directory.CreateDirectory(directory);
                 if (!OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess)
                 {
-                    // Postgres does not run as root, and root's umask may make the directory inaccessible.
+                    // Postgres does not run as root, but root's umask may deny other users access to the directory.
                     File.SetUnixFileMode(directory, File.GetUnixFileMode(directory) | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
                 }
             }

@@ -7,7 +7,7 @@ namespace RevenueAspire.AppHost.Model;
 /// <summary>The AppHost's own settings: on the command line (<c>--Ports:Api=8001</c>), in the environment (<c>Ports__Api</c>), or in user secrets.</summary>
 internal static class AppHostSettings
 {
-    /// <summary>A parameter from <c>Parameters:name</c>. It has a default value on this machine, but not when published.</summary>
+    /// <summary>Adds a parameter with the value of <c>Parameters:name</c>. It has a default value on this machine, but not when published.</summary>
     public static IResourceBuilder<ParameterResource> AddSecret(this IDistributedApplicationBuilder builder, string name, string inRunMode)
     {
         if (builder.ExecutionContext.IsRunMode && string.IsNullOrEmpty(builder.Configuration["Parameters:" + name]))

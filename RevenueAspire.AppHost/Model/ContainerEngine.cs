@@ -3,8 +3,8 @@ using CliWrap;
 
 namespace RevenueAspire.AppHost.Model;
 
-/// <summary>Checks, while the model is built, whether containers can run here. Aspire's orchestrator makes the same check later, but offers no public way to
-/// use it.</summary>
+/// <summary>Checks whether containers can run here, while the model is built. Aspire's orchestrator makes the same check later, but has no public API for
+/// it.</summary>
 internal static class ContainerEngine
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);

@@ -5,11 +5,11 @@ internal static class LoopbackTraffic
 {
     private static readonly string[] Variables = ["NO_PROXY", "no_proxy"];
 
-    /// <summary>.NET compares with the last spelling, other programs with the one before it.</summary>
+    /// <summary>The loopback names. .NET matches IPv6 addresses only with brackets, other programs only without them.</summary>
     private static readonly string[] Names = ["localhost", "127.0.0.1", "::1", "[::1]"];
 
-    /// <summary>Adds the loopback names to <c>NO_PROXY</c> and <c>no_proxy</c> of this process, which its children inherit. Hosts set by the user stay. Call it
-    /// before the first <see cref="HttpClient"/> exists: .NET reads the variables once.</summary>
+    /// <summary>Adds the loopback names to <c>NO_PROXY</c> and <c>no_proxy</c> of this process, which its children inherit. Entries of the user stay. Call this
+    /// before the first <see cref="HttpClient"/> is created, because .NET reads the variables only once.</summary>
     public static void BypassProxy()
     {
         var bypassed = Bypassed(Variables.Select(Environment.GetEnvironmentVariable));

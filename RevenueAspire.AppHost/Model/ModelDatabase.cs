@@ -14,14 +14,14 @@ internal static class ModelDatabase
     /// <summary>Setting: number of standbys in addition to the primary.</summary>
     public const string ReplicasSetting = "Postgres:Replicas";
 
-    /// <summary>Pinned: a floating tag would at some point open the volume with another major version.</summary>
+    /// <summary>Pinned, because a floating tag would at some point start another major version on the volume.</summary>
     public const string PostgresTag = "17.6";
 
-    /// <summary>Uses the user's database (<c>ConnectionStrings:revenuedb</c>) if set. Otherwise a container if an engine is available, else a local server;
-    /// when published, a managed server. <c>Postgres:Mode</c> (<c>container</c>, <c>local</c>) decides without a probe.</summary>
+    /// <summary>Adds the database: the user's (<c>ConnectionStrings:revenuedb</c>) if set; when published, a managed server; otherwise a container if an engine
+    /// is available, else a local server. <c>Postgres:Mode</c> (<c>container</c>, <c>local</c>) skips the probe for an engine.</summary>
     public static async Task<IResourceBuilder<IResourceWithConnectionString>> AddRevenueDatabaseAsync(this IDistributedApplicationBuilder builder)
     {
-        // When published, this variable has the platform's value.
+        // When published, the platform supplies this value.
         var standbys = builder.ExecutionContext.IsPublishMode
             ? 0
             : builder.Number(ReplicasSetting, otherwise: 0, least: 0, most: LocalPostgresCluster.MostStandbys);
@@ -31,8 +31,8 @@ internal static class ModelDatabase
             return builder.AddConnectionString(Name);
         }
 
-        // One password for the lifetime of the data, stored in the user secrets: a new one would not open an old volume. Azure requires letters of both cases
-        // and digits.
+        // The password must stay the same for the lifetime of the data, because an old volume does not accept a new one. So it is stored in the user secrets.
+        // Azure requires letters of both cases and digits.
         var password = builder.AddParameter(
             "postgres-password",
             new GenerateParameterDefault { MinLength = 24, Special = false, MinLower = 1, MinUpper = 1, MinNumeric = 1 },
@@ -72,8 +72,8 @@ internal static class ModelDatabase
         }
     }
 
-    /// <summary>Clears psql's variables (PGOPTIONS, PGTZ, PGSSLROOTCERT...), which the user's shell sets for other servers. The services inherit this process's
-    /// environment.</summary>
+    /// <summary>Clears psql's variables (PGOPTIONS, PGTZ, PGSSLROOTCERT...) in this process, whose environment the services inherit. The user's shell sets them
+    /// for other servers.</summary>
     private static void ForgetPostgresVariables()
     {
         foreach (var name in Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(name => name.StartsWith("PG", StringComparison.Ordinal)).ToArray())

@@ -7,16 +7,16 @@ namespace RevenueAspire.AppHost.Model;
 /// <summary>Settings of a run on this machine.</summary>
 internal static class RunMode
 {
-    /// <summary>Makes the AppHost end after its services. The stop is then complete when the prompt returns, and a local Postgres outlives its
+    /// <summary>Makes the AppHost end after its services. So all processes have ended when the prompt returns, and a local Postgres stops after its
     /// clients.</summary>
     public static IDistributedApplicationBuilder AddRunMode(this IDistributedApplicationBuilder builder)
     {
         builder.Services.AddSingleton<ResourceProblems>();
-        // If Ctrl+C arrives while resources still wait, the host would log a stack trace. StartupErrors reports a failed start, or lets the exception through.
+        // On Ctrl+C during the start, the host would log a stack trace. Drop its entry, because StartupErrors reports a failed start.
         builder.Services.AddLogging(logging => logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical));
         if (builder.Configuration["ASPNETCORE_URLS"] is null)
         {
-            // Without a launch profile, use plain HTTP on loopback like the http profile. Aspire's default is https, which fails without a certificate.
+            // Without a launch profile, use http on loopback, as in the profile "http". Aspire's default, https, fails without a certificate.
             builder.SetDefault("ASPIRE_ALLOW_UNSECURED_TRANSPORT", "true");
         }
 

@@ -16,14 +16,15 @@ internal static class ServiceConventions
                 .WithEnvironment("ASPNETCORE_ENVIRONMENT", builder.Environment.EnvironmentName)
                 .WithEnvironment("DOTNET_ENVIRONMENT", builder.Environment.EnvironmentName)
                 .WithoutDevelopmentCertificate()
-                // One line per entry; Aspire's default has two. Keep Aspire's spelling: of two variables that differ only in case, an arbitrary one wins.
+                // Log one line per entry, not two like Aspire. Spell this variable exactly as Aspire does: if two variables differ only in case, either may
+                // win.
                 .WithEnvironment("LOGGING__CONSOLE__FORMATTERNAME", "line")
                 .WithEnvironment("Data__Directory", DataDirectory.Resolve(builder.Configuration))
                 .WithEnvironment("EventLog__Directory", DataDirectory.ResolveEventLog(builder.Configuration))
                 .WithEngine(builder.Configuration["EventLog:Engine"]);
     }
 
-    /// <summary>The AppHost may set the engine and the folder of the log.</summary>
+    /// <summary>Passes the log's engine to the service, if it is set.</summary>
     private static IResourceBuilder<ProjectResource> WithEngine(this IResourceBuilder<ProjectResource> service, string? engine) =>
         string.IsNullOrEmpty(engine) ? service : service.WithEnvironment("EventLog__Engine", engine);
 
@@ -36,14 +37,14 @@ internal static class ServiceConventions
             : processor.WithEnvironment("History__Enabled", builder.Configuration["History:Enabled"] ?? "true");
     }
 
-    /// <summary>The services use plain HTTP. Otherwise Aspire would require a development certificate that none of them uses.</summary>
+    /// <summary>Sets plain HTTP for the services. Otherwise Aspire would require a development certificate, which none of them uses.</summary>
     private static IResourceBuilder<ProjectResource> WithoutDevelopmentCertificate(this IResourceBuilder<ProjectResource> service) =>
 #pragma warning disable ASPIRECERTIFICATES001 // Experimental; no other setting covers the services without changing the dashboard's https profile.
         service.WithoutHttpsCertificate();
 #pragma warning restore ASPIRECERTIFICATES001
 
-    /// <summary>On this machine, adds the dashboard's health check. When published, adds probes. The platform restarts a hanging process, and sends no requests
-    /// to a service whose log cannot be written.</summary>
+    /// <summary>On this machine, adds the dashboard's health check. When published, adds probes: the platform then restarts a hanging process, and sends no
+    /// requests to a service that cannot write its log.</summary>
     public static IResourceBuilder<ProjectResource> WithHealth(this IResourceBuilder<ProjectResource> service)
     {
         if (service.ApplicationBuilder.ExecutionContext.IsRunMode)

@@ -8,7 +8,8 @@ internal static class PortCheck
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>After a kill of the AppHost, its services stop too. A processor may take 10 s, and on a busy machine each takes longer.</summary>
+    /// <summary>Maximum wait for services of a killed AppHost, which are still stopping. A processor may take 10 s, and all take longer on a busy
+    /// machine.</summary>
     private static readonly TimeSpan PatienceWithOurs = TimeSpan.FromSeconds(25);
 
     /// <summary>One line if the port is in use, with its owner if known and the remedy; null if the port is free.</summary>
@@ -29,7 +30,7 @@ internal static class PortCheck
         return $"Port {port} of {service} is in use{usedBy}. Stop that program, or choose another port with --{setting}=NUMBER.";
     }
 
-    /// <summary>Waits for the process to end, not for its port: it closes the log only after it has closed the port.</summary>
+    /// <summary>Waits until the process has ended. Waiting for its port is not enough, because it closes the log after the port.</summary>
     private static async Task<bool> EndsAsync(int processId, CancellationToken cancellationToken)
     {
         for (var deadline = DateTime.UtcNow + PatienceWithOurs; DateTime.UtcNow < deadline; await Task.Delay(Interval, cancellationToken))
@@ -47,7 +48,7 @@ internal static class PortCheck
     {
         try
         {
-            // A process that has ended has no command line until its parent collects its exit status.
+            // A zombie has no command line: it has ended, but its parent has not collected its exit status.
             return File.ReadAllText($"/proc/{processId}/cmdline").Length == 0;
         }
         catch (IOException)

@@ -11,7 +11,8 @@ internal static class AzurePostgres
         string database,
         IResourceBuilder<ParameterResource> password)
     {
-        // A parameter of azd, because azd stores its value with the environment: a later deployment from another machine must not remove the standby server.
+        // A parameter of azd, because azd stores its value with the environment. Otherwise a later deployment from another machine could remove the standby
+        // server.
         var highAvailability = builder.AddParameter("postgres-high-availability", "Disabled", publishValueAsDefault: true);
         var server = new BicepModule("postgres", new Dictionary<string, string>
         {

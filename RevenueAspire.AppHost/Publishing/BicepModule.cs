@@ -15,7 +15,7 @@ internal sealed class BicepModule(string name, Func<CancellationToken, Task<Bice
     {
     }
 
-    /// <summary>An output of the deployed module.</summary>
+    /// <summary>Refers to an output of the deployed module.</summary>
     public BicepOutput Output(string output) => new(this, output);
 
     /// <summary>Writes the Bicep file, and the fields of the manifest's entry.</summary>

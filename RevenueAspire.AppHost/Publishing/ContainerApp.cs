@@ -3,13 +3,13 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace RevenueAspire.AppHost.Publishing;
 
-/// <summary>A service as a container app of Azure. The model writes its own description, since azd's has one replica and no probes.</summary>
+/// <summary>A service as a container app of Azure. The model writes its own Bicep file, because azd's has only one replica and no probes.</summary>
 internal static class ContainerApp
 {
     /// <summary>Seconds from SIGTERM to SIGKILL; API and processor need up to 20.</summary>
     public const int StopSeconds = 40;
 
-    /// <summary>Adds the service's Bicep file: its image, environment, secrets, ingress, probes, and exactly as many processes as it has replicas.</summary>
+    /// <summary>Adds the service's Bicep file, with its image, environment, secrets, ingress, probes and a fixed number of replicas.</summary>
     public static void PublishAsContainerApp(this IResourceBuilder<ProjectResource> service, BicepModule environment)
     {
         var executionContext = service.ApplicationBuilder.ExecutionContext;
@@ -40,7 +40,7 @@ internal static class ContainerApp
         var parameters = new Dictionary<string, string>
         {
             ["environmentId"] = environment.Output("AZURE_CONTAINER_APPS_ENVIRONMENT_ID").ValueExpression,
-            // No file reads the domain. But azd knows it only if a parameter names it, and needs it to resolve the address of a service.
+            // The Bicep file does not use this domain. But azd needs it to resolve the address of a service, and knows it only from a parameter.
             ["environmentDomain"] = environment.Output("AZURE_CONTAINER_APPS_ENVIRONMENT_DEFAULT_DOMAIN").ValueExpression,
             ["registryEndpoint"] = environment.Output("AZURE_CONTAINER_REGISTRY_ENDPOINT").ValueExpression,
             ["identityId"] = environment.Output("AZURE_CONTAINER_REGISTRY_MANAGED_IDENTITY_ID").ValueExpression,
@@ -107,7 +107,7 @@ internal static class ContainerApp
             text.Line("registries: [{ server: registryEndpoint, identity: identityId }]");
             if (service.GetEndpoints().FirstOrDefault() is { } endpoint)
             {
-                // Azure redirects plain http to https, which turns a POST into a GET. Internal callers use https as well.
+                // Azure would redirect http to https, which turns a POST into a GET. So internal callers also use https.
                 var external = endpoint.EndpointAnnotation.IsExternal ? "true" : "false";
                 text.Line($"ingress: {{ external: {external}, targetPort: int(port), transport: 'http', allowInsecure: false }}");
             }

@@ -2,7 +2,7 @@ using RevenueAspire.AppHost.Model;
 
 namespace RevenueAspire.AppHost.Publishing;
 
-/// <summary>Differences between published services and those on this machine: they share no disk, each has several processes, and the API is public.</summary>
+/// <summary>Settings of published services. Unlike those on this machine, they share no disk, each has several processes, and the API is public.</summary>
 internal static class PublishMode
 {
     /// <summary>Completes the model for publishing. Does nothing on this machine.</summary>
@@ -21,7 +21,7 @@ internal static class PublishMode
             .WithReplicas(builder.Number("Api:Replicas", otherwise: 2, least: 1, most: 16))
             .WithExternalHttpEndpoints()
             .WithEnvironment("Ingest__ReadSecrets__0", builder.AddParameter("read-secret", secret: true));
-        // Azure redirects http to https, which turns a POST into a GET.
+        // Use https, because Azure would redirect http to https, which turns a POST into a GET.
         client.WithEnvironment("Client__Url", ReferenceExpression.Create($"https://{api.GetEndpoint("http").Property(EndpointProperty.Host)}"));
         processor.WithLogInDatabase();
 
@@ -33,7 +33,7 @@ internal static class PublishMode
         }
     }
 
-    /// <summary>Published API and processors share no disk, and a container loses its disk when it ends. So the log is in Postgres.</summary>
+    /// <summary>Puts the log into Postgres: published APIs and processors share no disk, and a container loses its disk when it ends.</summary>
     private static IResourceBuilder<ProjectResource> WithLogInDatabase(this IResourceBuilder<ProjectResource> service) =>
         service.WithEnvironment("EventLog__Engine", "Postgres");
 }

@@ -41,7 +41,7 @@ internal sealed class ClientOptions : IValidatableObject
     [Required(AllowEmptyStrings = false, ErrorMessage = "must name the file that /generateEvents sends.")]
     public string File { get; set; } = "events.jsonl";
 
-    /// <summary>Sends the file once after the service starts. A journal records that it was sent.</summary>
+    /// <summary>Whether the service sends the file once after its start. A journal records that the file was sent.</summary>
     public bool SendOnStart { get; set; }
 
     /// <summary>Maximum number of requests in flight.</summary>

@@ -9,7 +9,7 @@ public sealed class AppendGroup
     /// <summary>Upper bound of the bytes that <see cref="WriteClosing"/> writes.</summary>
     internal const int MaxClosingBytes = 128;
 
-    // Exactly one of the two is set, until Release.
+    // Exactly one of these two is set until Release.
     private byte[]? _array;
     private LargeBlock? _block;
 
@@ -67,7 +67,7 @@ public sealed class AppendGroup
             $$""","batch":{"from":{{from}},"count":{{Count}},"rejected":{{RejectedCount}},"crc":"{{Crc:x8}}" """,
             out var written);
 
-        // Overwrite the space, which only separates the quotes in the raw string above.
+        // Overwrite the space, which is there only because a raw string cannot end in a quote.
         "}}\n"u8.CopyTo(destination[(written - 1)..]);
         return written + 2;
     }

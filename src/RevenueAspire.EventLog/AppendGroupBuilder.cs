@@ -13,15 +13,16 @@ namespace RevenueAspire.EventLog;
 /// <para>A record is <c>{clientFields,"timestamp":".."[,"caller":".."][,"idempotencyKey":"..","bodyHash":".."][,"traceparent":".."][,"batch":{..}]}</c>.</para>
 /// <para>In a batch only the last record has the server's fields. It ends in <c>"batch":{"from":offset,"count":n,"rejected":n,"crc":"8 hex digits"}</c>. A
 /// single record has <c>batch</c> only if lines of its request were rejected.</para>
-/// <para>The builder removes a client's own fields of these names. Recovery can therefore distinguish a part of a torn batch from single records: a record
-/// without <c>timestamp</c> is never a single one.</para>
+/// <para>The builder removes a client's own fields of these names, so a record without <c>timestamp</c> is never a single record. By this, recovery
+/// distinguishes a part of a torn batch from single records.</para>
 /// </remarks>
 public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
 {
     /// <summary>Maximum characters of an idempotency key.</summary>
     public const int MaxKeyLength = 128;
 
-    /// <summary>Leaves room for the server's fields: recovery reads no record longer than <see cref="RecordFields.MaxRecordBytes"/>.</summary>
+    /// <summary>Maximum bytes of a line. It leaves room for the server's fields, because recovery reads no record longer than <see
+    /// cref="RecordFields.MaxRecordBytes"/>.</summary>
     private const int MaxLineBytes = RecordFields.MaxRecordBytes - 1024;
 
     /// <summary>Bytes of <c>,"timestamp":"2026-01-31T12:34:56.789Z"</c>, and the position of the time in it.</summary>
@@ -42,8 +43,8 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
 
     internal TimeProvider Time { get; } = time;
 
-    /// <summary>Allocates room for a large group in advance. Growth by doubling would copy all bytes repeatedly, and hold the old and the new memory at the
-    /// same time.</summary>
+    /// <summary>Allocates memory for a large group in advance. Otherwise the buffer would double repeatedly, copying all bytes each time and holding the old
+    /// and the new memory at once.</summary>
     /// <param name="bytes">Estimated bytes; 0 or less does nothing.</param>
     public void Reserve(int bytes)
     {
@@ -84,8 +85,8 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
         return outcome;
     }
 
-    /// <summary>Adds the plain lines at the front of a text (<see cref="EventParser.TryTakePlainLine"/>). They are compact already, so they are parsed in place
-    /// and copied unchanged.</summary>
+    /// <summary>Adds the plain lines at the beginning of a text (<see cref="EventParser.TryTakePlainLine"/>). These lines are already compact, so they are
+    /// parsed in place and copied unchanged.</summary>
     /// <param name="lines">Any bytes. Stops at the first line that is not plain or has no newline; pass that line to <see cref="Add"/>.</param>
     /// <param name="count">Events added.</param>
     /// <returns>Bytes consumed, always whole lines.</returns>
@@ -113,7 +114,7 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
     /// <param name="bodyHash">SHA-256 of the inflated body (32 bytes); required with a key, else empty.</param>
     /// <param name="traceParent">W3C traceparent of the request, or null.</param>
     /// <param name="rejectedCount">Rejected lines of the request.</param>
-    /// <param name="caller">Owner of the key, named in the record; null for a caller without a name.</param>
+    /// <param name="caller">Owner of the key; the record contains its name. Null for a caller without a name.</param>
     /// <exception cref="ArgumentException">The key, the hash or the trace violates its limits.</exception>
     /// <exception cref="InvalidOperationException">No event was added.</exception>
     public AppendGroup Build(
@@ -211,7 +212,8 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
 
     private static bool IsVisibleAscii(ReadOnlySpan<char> text) => !text.ContainsAnyExceptInRange('!', '~');
 
-    /// <summary>All events in a group share one timestamp: they arrived together. Groups of the same millisecond reuse the rendered text.</summary>
+    /// <summary>Writes the timestamp, which all events of a group share because they arrived together. Groups in the same millisecond reuse the rendered
+    /// text.</summary>
     private void TakeTime()
     {
         var utc = Time.GetUtcNow().UtcDateTime;

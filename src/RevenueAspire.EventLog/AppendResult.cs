@@ -3,13 +3,13 @@ namespace RevenueAspire.EventLog;
 /// <summary>Outcome of an append.</summary>
 public enum AppendStatus
 {
-    /// <summary>On disk (fsynced) and below the durable mark.</summary>
+    /// <summary>Appended: on disk (fsynced) and below the durable mark.</summary>
     Appended,
 
-    /// <summary>The key is known with the same body: nothing was appended, and the result is that of the first attempt.</summary>
+    /// <summary>The key is known, with the same body: nothing was appended, and the result is that of the first attempt.</summary>
     Repeated,
 
-    /// <summary>The key is known with another body.</summary>
+    /// <summary>The key is known, but with another body: nothing was appended.</summary>
     KeyConflict,
 
     /// <summary>The queue is full; the caller may retry later.</summary>
@@ -21,8 +21,8 @@ public enum AppendStatus
     /// <summary><see cref="EventLogWriter.Refuse"/> has closed the log to appends: nothing was appended.</summary>
     Refused,
 
-    /// <summary>The write failed midway, and its bytes may survive: they could not be cut off, or the database does not report the outcome. Only a repeat with
-    /// the same key is safe.</summary>
+    /// <summary>The write failed midway, and its bytes may survive: the disk could not cut them off, or the database does not report the outcome. Only a repeat
+    /// with the same key is safe.</summary>
     InDoubt,
 }
 
@@ -31,7 +31,7 @@ public enum AppendStatus
 /// <param name="Receipt">Names the group's last record; default unless Appended or Repeated.</param>
 /// <param name="Accepted">Records in the group; for Repeated, in the first attempt's group.</param>
 /// <param name="RejectedCount">Rejected lines of the request; for Repeated, of the first attempt's request.</param>
-/// <param name="Error">Why the log is unavailable, the append refused or its outcome in doubt, as text for people; else null.</param>
+/// <param name="Error">The reason for a result other than Appended and Repeated, as text for people; may be null.</param>
 public readonly record struct AppendResult(AppendStatus Status, Receipt Receipt, int Accepted, int RejectedCount, string? Error = null)
 {
     internal static AppendResult Unavailable(string? error) => new(AppendStatus.Unavailable, default, 0, 0, error);

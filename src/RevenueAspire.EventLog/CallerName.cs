@@ -6,13 +6,14 @@ using System.Text.Json;
 namespace RevenueAspire.EventLog;
 
 /// <summary>The name of a caller. Records contain it, and idempotency keys belong to it. Immutable and thread-safe.</summary>
-/// <remarks>Rendered once, so a name costs each record only one additional copy.</remarks>
+/// <remarks>The name is rendered once, so a record costs only one more copy of bytes.</remarks>
 public sealed class CallerName
 {
     /// <summary>Maximum bytes of the rendered name in a record, with quotes and escapes.</summary>
     private const int MaxRenderedBytes = 256;
 
-    /// <param name="name">Any text. If its JSON form is longer than 256 bytes, <c>sha256-</c> and the hash of its UTF-8 (64 hex digits) replace it.</param>
+    /// <param name="name">Any text. If its JSON form is longer than 256 bytes, it is replaced by <c>sha256-</c> and the hash of its UTF-8 (64 hex
+    /// digits).</param>
     /// <exception cref="ArgumentException">The name is empty.</exception>
     public CallerName(string name)
     {

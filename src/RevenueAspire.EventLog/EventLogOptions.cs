@@ -34,22 +34,22 @@ public sealed class EventLogOptions
     [Range(0, 100_000_000)]
     public int KeyWindow { get; set; } = 1_000_000;
 
-    /// <summary>Which sealed segments are removed.</summary>
+    /// <summary>Which segments retention removes.</summary>
     [EnumDataType(typeof(LogRetention))]
     public LogRetention Retention { get; set; } = LogRetention.Off;
 
-    /// <summary>With <see cref="LogRetention.Applied"/>: bytes before the durable mark that are kept anyway.</summary>
+    /// <summary>With <see cref="LogRetention.Applied"/>: bytes before the durable mark that retention always keeps.</summary>
     [Range(0, long.MaxValue)]
     public long RetainBytes { get; set; } = 1L << 30;
 
-    /// <summary>Groups in one commit from which the writer reserves room ahead.</summary>
+    /// <summary>Number of groups in a commit from which on the writer reserves disk space in advance.</summary>
     internal int ReserveFromGroups { get; set; } = 8;
 
     /// <summary>Bytes per reservation.</summary>
     internal int ReserveBytes { get; set; } = 1 << 20;
 }
 
-/// <summary>Reads the setting for the medium of the log.</summary>
+/// <summary>Reads <c>EventLog:Engine</c>, which selects the medium of the log.</summary>
 public static class LogEngines
 {
     /// <summary>The setting <c>EventLog:Engine</c>; File if it is not set.</summary>
@@ -70,7 +70,7 @@ public enum LogEngine
     Postgres,
 }
 
-/// <summary>Which sealed segments of a log are removed (rule L10).</summary>
+/// <summary>Which sealed segments of a log retention removes (rule L10).</summary>
 public enum LogRetention
 {
     /// <summary>None.</summary>

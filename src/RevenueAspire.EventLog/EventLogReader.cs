@@ -53,8 +53,8 @@ public sealed class EventLogReader : ILogReader
     }
 
     /// <summary>Reads the durable mark: 16 bytes, cheap enough to poll.</summary>
-    /// <returns>The mark. While the mark file is missing or damaged, the last mark that this reader read, because that stays durable. Without one,
-    /// <see cref="FirstOffset"/>: nothing may be read.</returns>
+    /// <returns>The mark. If the mark file is missing or damaged: the last mark that this reader read, which is still valid. If there was none: <see
+    /// cref="FirstOffset"/>, so nothing may be read.</returns>
     /// <exception cref="EventLogException">log.json is gone or names another log (checked once per second).</exception>
     /// <exception cref="IOException">The disk refuses.</exception>
     public long ReadDurableMark()
@@ -84,7 +84,7 @@ public sealed class EventLogReader : ILogReader
     /// <exception cref="IOException">The disk refuses.</exception>
     public LogRead Read(long offset, Span<byte> destination)
     {
-        // Read the mark first. Everything below it was durable, and its damage recorded in a seal, before the mark moved there.
+        // Read the mark first. Before the mark moved there, everything below it was durable, and a seal recorded all damage in it.
         var mark = ReadDurableMark();
         if (offset < FirstOffset || offset > mark)
         {
@@ -130,7 +130,7 @@ public sealed class EventLogReader : ILogReader
         }
     }
 
-    /// <summary>A deleted and recreated folder is another log, but the open files would still show the old one.</summary>
+    /// <summary>Detects that the folder was deleted and recreated. It then contains another log, but the open files would still show the old one.</summary>
     private void CheckIdentity()
     {
         var id = ReadIdentity(_files, Directory);

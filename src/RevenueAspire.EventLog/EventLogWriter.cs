@@ -3,7 +3,7 @@ using RevenueAspire.EventLog.Writing;
 
 namespace RevenueAspire.EventLog;
 
-/// <summary>Group commit of a log: accepts groups, and acknowledges them once the store has made them durable. Thread-safe.</summary>
+/// <summary>Appends to a log with group commit: accepts groups, and acknowledges them when the store has made them durable. Thread-safe.</summary>
 /// <remarks>Callers enqueue under one short lock. A single thread makes all calls that write to the store. Cancelling an append ends the wait, never the
 /// write.</remarks>
 public sealed class EventLogWriter : IAsyncDisposable
@@ -20,7 +20,7 @@ public sealed class EventLogWriter : IAsyncDisposable
         _loop = new CommitLoop(store, _intake, options, logger);
     }
 
-    /// <summary>The log id in receipts of new appends. A running store may begin another log; receipts of earlier logs stay valid.</summary>
+    /// <summary>The log id in receipts of new appends. A store may begin another log while it runs; receipts of earlier logs stay valid.</summary>
     public Guid LogId => _store.LogId;
 
     /// <summary>Location of the log, as text for people; contains no secrets.</summary>
@@ -35,20 +35,20 @@ public sealed class EventLogWriter : IAsyncDisposable
     /// <summary>Removes log bytes that the ledger has applied.</summary>
     public ILogRetention Retention => _store.Retention;
 
-    /// <summary>Reads the range of idempotency keys that the log remembers now. The id is empty until the store is first reached.</summary>
+    /// <summary>Reads the range of idempotency keys that the log remembers now. The range has an empty id until the first contact with the store.</summary>
     /// <exception cref="IOException">The store cannot be queried now.</exception>
     public ValueTask<KeyMemory> ReadKeysAsync(CancellationToken cancellationToken) => _store.ReadKeysAsync(cancellationToken);
 
     /// <summary>Receipt of the latest append that became durable since the log was opened, or null.</summary>
     public Receipt? LastReceipt => _intake.LastReceipt;
 
-    /// <summary>Whether the log accepts appends. The reason is text for people, and null while it does.</summary>
+    /// <summary>Whether the log accepts appends. If not, the reason is text for people; otherwise it is null.</summary>
     public (WriterState State, string? Reason) Status => _intake.Status;
 
-    /// <summary>Groups waiting now: in the queue, being written, or waiting for the first attempt with their key.</summary>
+    /// <summary>Number of waiting groups: in the queue, being written, or waiting for the first attempt with their key.</summary>
     public int QueueDepth => _intake.Depth;
 
-    /// <summary>Appends a group atomically. Completes once it is durable (rule L5) and its key is known.</summary>
+    /// <summary>Appends a group atomically. Completes when the group is durable (rule L5) and its key is known.</summary>
     /// <param name="group">Can be used only once.</param>
     /// <param name="cancellationToken">Ends the wait, never the write: an enqueued group is still written, and its key becomes known.</param>
     /// <returns>The outcome. Errors of the store are outcomes (<see cref="AppendStatus.Unavailable"/>), not exceptions.</returns>
@@ -70,7 +70,8 @@ public sealed class EventLogWriter : IAsyncDisposable
         return ValueTask.FromResult(refused);
     }
 
-    /// <summary>Refuses all appends, including repeats of known keys, or accepts them again. For an owner that knows that new events would not count.</summary>
+    /// <summary>Refuses all appends, including repeats of known keys, or accepts them again. For an owner that has detected that new events would not
+    /// count.</summary>
     /// <param name="reason">Text for people, returned to each caller; null accepts appends again.</param>
     public void Refuse(string? reason) => _intake.Refuse(reason);
 
@@ -99,10 +100,10 @@ public sealed class EventLogWriter : IAsyncDisposable
         return this;
     }
 
-    /// <summary>One turn of the writer thread, including its answers, on the calling thread. For tests.</summary>
+    /// <summary>Runs one turn of the writer thread, including its answers, on the calling thread. For tests.</summary>
     internal void Step() => _loop.Step();
 
-    /// <summary>The last turn of the writer thread, on the calling thread. For tests.</summary>
+    /// <summary>Runs the last turn of the writer thread on the calling thread. For tests.</summary>
     internal void Close() => _loop.Close();
 }
 
@@ -113,7 +114,7 @@ public sealed class EventLogWriter : IAsyncDisposable
 /// <param name="IsClosed">True if no process appends to it any more.</param>
 public readonly record struct LogExtent(Guid LogId, long FirstOffset, long End, bool IsClosed);
 
-/// <summary>The range of remembered idempotency keys, by position: the order in which they became known.</summary>
+/// <summary>The range of remembered idempotency keys. Positions number the keys in the order in which they became known.</summary>
 /// <param name="Id">Positions are comparable only under the same id.</param>
 /// <param name="From">Keys from this position on are remembered; 0 while none is forgotten.</param>
 /// <param name="Through">Position after the latest known key.</param>

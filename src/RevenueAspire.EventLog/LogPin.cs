@@ -31,7 +31,7 @@ public sealed class LogPin : IDisposable
         {
             if (!files.FileExists(path))
             {
-                // A copy of a log that no writer of this version has opened: no process removes segments there.
+                // Without the lock file, no writer of this version has opened this copy of a log, so no process removes segments from it.
                 return new LogPin(null);
             }
 

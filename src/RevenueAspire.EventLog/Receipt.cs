@@ -33,10 +33,10 @@ public readonly record struct Receipt(Guid LogId, long Offset)
     }
 }
 
-/// <summary>Result of a look-up of a receipt.</summary>
+/// <summary>Result of looking up a receipt.</summary>
 public enum ReceiptLookup
 {
-    /// <summary>The log is unknown here.</summary>
+    /// <summary>The receipt is of an unknown log.</summary>
     OtherLog,
 
     /// <summary>The log is known, but no record begins at the offset.</summary>

@@ -10,9 +10,9 @@ public static class RecordTime
     /// <summary>Reads the time that the server wrote into a record.</summary>
     /// <param name="record">A record, without its newline. Any other bytes give false.</param>
     /// <param name="milliseconds">Milliseconds since 1970-01-01 UTC.</param>
-    /// <returns>False for a record that is not the last of its batch: the last one carries the time of all.</returns>
-    /// <remarks>Without a JSON reader: the server's fields end the record. So the last field of this name is the server's if only its other fields and one
-    /// closing brace follow. After a field in an object of the client, at least two braces follow.</remarks>
+    /// <returns>False for a record that is not the last of its batch, since only the last one has the batch's time.</returns>
+    /// <remarks>Needs no JSON reader, because the server's fields are the last ones of a record. If only other server fields and one closing brace follow the
+    /// last field of this name, it is the server's. A field within a client's nested object is followed by at least two braces.</remarks>
     public static bool TryRead(ReadOnlySpan<byte> record, out long milliseconds)
     {
         milliseconds = 0;

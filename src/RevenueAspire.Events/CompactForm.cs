@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace RevenueAspire.Events;
 
-/// <summary>Writes the compact form of a valid event: without white space between tokens, top-level server fields and the closing brace.</summary>
+/// <summary>Writes the compact form of a valid event, which omits white space between tokens, top-level server fields and the closing brace.</summary>
 internal static class CompactForm
 {
     /// <summary>Total bytes of the template's fixed parts.</summary>
@@ -25,7 +25,7 @@ internal static class CompactForm
 
     /// <summary>Writes the compact form of any valid event.</summary>
     /// <param name="text">A JSON object that the parser has accepted, without surrounding white space. It is not validated again.</param>
-    /// <param name="compact">Receives at most as many bytes as <paramref name="text"/> has.</param>
+    /// <param name="compact">Must have room for as many bytes as <paramref name="text"/> has.</param>
     internal static void Write(ReadOnlySpan<byte> text, IBufferWriter<byte> compact)
     {
         var target = compact.GetSpan(text.Length);
@@ -34,7 +34,7 @@ internal static class CompactForm
         var at = SkipWhiteSpace(text, 1);
         while (text[at] != '}')
         {
-            // Each field is written with the comma before it. A server field is then removed again.
+            // Write each field with the comma before it, and remove it again if it is a server field.
             var start = written;
             if (written > 1)
             {
@@ -63,7 +63,7 @@ internal static class CompactForm
         rest = rest[bytes.Length..];
     }
 
-    /// <summary>Copies a field without white space. The comma or brace that ends it is not copied.</summary>
+    /// <summary>Copies a field without white space, and without the comma or brace after it.</summary>
     private static void CopyField(ReadOnlySpan<byte> text, ref int at, Span<byte> target, ref int written)
     {
         for (var depth = 0; ;)
@@ -107,7 +107,7 @@ internal static class CompactForm
         return at;
     }
 
-    /// <summary>The position after the closing quote of the string that opens at <paramref name="at"/>.</summary>
+    /// <summary>Returns the position after the closing quote of the string that begins at <paramref name="at"/>.</summary>
     private static int StringEnd(ReadOnlySpan<byte> text, int at)
     {
         at++;

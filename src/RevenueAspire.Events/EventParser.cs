@@ -38,8 +38,8 @@ public readonly ref struct ParsedEvent
     public RejectReason Reason { get; init; }
 }
 
-/// <summary>An event of <see cref="EventParser.TakePlainLines"/>.</summary>
-/// <param name="UserIdAt">Where its user id begins in the text.</param>
+/// <summary>An event that <see cref="EventParser.TakePlainLines"/> found.</summary>
+/// <param name="UserIdAt">Position of its user id in the text.</param>
 /// <param name="UserIdLength">Bytes of the user id.</param>
 /// <param name="Delta">The amount that it adds to its user's revenue.</param>
 public readonly record struct PlainEvent(int UserIdAt, int UserIdLength, long Delta);
@@ -53,7 +53,7 @@ public readonly record struct PlainEvent(int UserIdAt, int UserIdLength, long De
 /// </remarks>
 public sealed class EventParser(EventTypes types)
 {
-    /// <summary>Raised if the same bytes may parse to another result; part of <see cref="EventTypes.Fingerprint"/>.</summary>
+    /// <summary>Increased whenever the same bytes may give another result; part of <see cref="EventTypes.Fingerprint"/>.</summary>
     public const int Version = 1;
 
     /// <summary>Maximum nesting levels, the default of System.Text.Json.</summary>
@@ -81,17 +81,17 @@ public sealed class EventParser(EventTypes types)
     /// <param name="lines">Any bytes.</param>
     /// <param name="userIdLength">Bytes of the user id, which begins at <see cref="PlainUserIdAt"/>.</param>
     /// <param name="delta">Amount that the event adds to its user's revenue.</param>
-    /// <returns>Bytes of the line with its newline. 0 if the text begins with any other line, valid or not: use <see cref="Parse"/> for it. Parse would accept
-    /// the same lines with the same result.</returns>
+    /// <returns>Bytes of the line with its newline; <see cref="Parse"/> would return the same result for it. 0 if the text begins with any other line, valid or
+    /// not: pass that line to Parse.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int TryTakePlainLine(ReadOnlySpan<byte> lines, out int userIdLength, out long delta) =>
         PlainLine.TakeTemplateLine(lines, Types, out userIdLength, out delta);
 
-    /// <summary>Takes lines as <see cref="TryTakePlainLine"/> does, until one is not plain or there is no place for another event.</summary>
+    /// <summary>Takes lines as <see cref="TryTakePlainLine"/> does, until a line is not plain or <paramref name="events"/> is full.</summary>
     /// <param name="text">Many lines.</param>
-    /// <param name="at">Where to begin in the text, in bytes; moved to the end of the lines taken.</param>
-    /// <param name="maxLineBytes">A line with more bytes than that, its newline included, is not taken.</param>
-    /// <param name="events">Gets the events.</param>
+    /// <param name="at">Position of the first line in the text; afterwards, the position after the last line taken.</param>
+    /// <param name="maxLineBytes">A line that is longer than this, including its newline, is not taken.</param>
+    /// <param name="events">Receives the events.</param>
     /// <returns>Number of events.</returns>
     public int TakePlainLines(ReadOnlySpan<byte> text, ref int at, int maxLineBytes, Span<PlainEvent> events)
     {

@@ -15,7 +15,7 @@ public sealed class EventTypes
     /// <summary>Strict, because a name with a lone surrogate has no UTF-8 form, so no line could contain it.</summary>
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>Entries by name length, so that a look-up compares only candidates.</summary>
+    /// <summary>Entries by name length, so that a look-up compares only names of the right length.</summary>
     private readonly Entry[][] _byLength;
 
     /// <summary>In ordinal order.</summary>
@@ -135,7 +135,7 @@ public sealed class EventTypes
             : throw new ArgumentException($"EventTypes: the name '{name}' must be 1 to {MaxNameBytes} bytes of UTF-8.");
     }
 
-    /// <summary>Hashes the entries. Each name follows its length, so that different sets never have the same input.</summary>
+    /// <summary>Hashes the entries. The length of each name precedes it, so that different sets never have the same hash input.</summary>
     private static byte[] Hash(Entry[] entries)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

@@ -7,10 +7,10 @@ namespace RevenueAspire.Events;
 /// <summary>The general path, for any JSON, through <see cref="Utf8JsonReader"/>. It defines the result; <see cref="PlainLine"/> only computes it
 /// faster.</summary>
 /// <remarks>
-/// <para><see cref="JsonGrammar"/> checks the line before the reader, so that no line costs an exception.</para>
+/// <para><see cref="JsonGrammar"/> checks the line before the reader, so that an invalid line causes no exception.</para>
 /// <para>If a line has several faults, a fixed order determines its reason. First UTF-8, then the first fault of grammar or depth, then object, then
 /// <c>userId</c>, <c>name</c>, <c>value</c>. Within a field: duplicate, missing, kind, content. Fields are checked only in a complete JSON value, because a
-/// cut-off line lacks fields by accident.</para>
+/// cut-off line may lack fields only for that reason.</para>
 /// </remarks>
 internal static class GeneralLine
 {
@@ -24,8 +24,8 @@ internal static class GeneralLine
     /// <summary>Parses a non-blank line, without byte order mark and surrounding white space.</summary>
     /// <param name="text">The line.</param>
     /// <param name="types">The accepted event types.</param>
-    /// <param name="scratch">At least <see cref="EventParser.MaxUserIdBytes"/> and <see cref="EventTypes.MaxNameBytes"/> bytes. Contains the unescaped user id
-    /// afterwards.</param>
+    /// <param name="scratch">At least <see cref="EventParser.MaxUserIdBytes"/> and <see cref="EventTypes.MaxNameBytes"/> bytes. Afterwards, contains the
+    /// unescaped user id.</param>
     /// <param name="parsed">The event, or the reason.</param>
     internal static ParseOutcome Parse(ReadOnlySpan<byte> text, EventTypes types, Span<byte> scratch, out ParsedEvent parsed)
     {
@@ -69,7 +69,7 @@ internal static class GeneralLine
         }
         catch (JsonException)
         {
-            // Not expected after the check. If the two ever disagree, a line counts only if both accept it.
+            // Not expected after the grammar check. If check and reader ever disagree, a line counts only if both accept it.
             return RejectReason.InvalidJson;
         }
 
@@ -159,7 +159,7 @@ internal static class GeneralLine
             return field.Count == 0 ? RejectReason.ValueMissing : RejectReason.ValueDuplicate;
         }
 
-        // The grammar is checked, so a number without these characters is an integer, regardless of its length.
+        // The grammar was checked before. So a number without these characters is an integer, regardless of its length.
         if (field.Kind != JsonTokenType.Number || field.Raw.ContainsAny(".eE"u8))
         {
             return RejectReason.ValueNotAnInteger;
@@ -183,7 +183,7 @@ internal static class GeneralLine
         public bool IsEscaped;
         public ReadOnlySpan<byte> Raw;
 
-        /// <summary>Moves the reader to the field's value. The caller's loop reads and checks the content of a container.</summary>
+        /// <summary>Moves the reader to the field's value. If the value is an object or array, the caller's loop reads its content.</summary>
         public void Read(ref Utf8JsonReader reader)
         {
             reader.Read();

@@ -3,8 +3,8 @@ using System.Buffers;
 namespace RevenueAspire.Events;
 
 /// <summary>Checks that a text is one JSON value (RFC 8259) of limited depth, without throwing an exception.</summary>
-/// <remarks><see cref="System.Text.Json.Utf8JsonReader"/> reports faults only by exceptions, which cost microseconds and memory. A body of garbage would occupy
-/// a core a hundred times longer than one of events.</remarks>
+/// <remarks><see cref="System.Text.Json.Utf8JsonReader"/> reports faults only by exceptions, which cost microseconds and memory. An invalid body would occupy a
+/// core a hundred times longer than a valid one.</remarks>
 internal static class JsonGrammar
 {
     private static readonly SearchValues<byte> StringStops =
@@ -15,7 +15,7 @@ internal static class JsonGrammar
     /// <summary>Returns None or the first fault, InvalidJson or TooDeep. The text must be valid UTF-8.</summary>
     internal static RejectReason Check(ReadOnlySpan<byte> text)
     {
-        // One bit per level, the innermost lowest: 1 for an object, 0 for an array.
+        // One bit per nesting level: 1 for an object, 0 for an array. The lowest bit is the innermost level.
         var objects = 0UL;
         var depth = 0;
         while (true)
@@ -47,7 +47,7 @@ internal static class JsonGrammar
                     continue;
                 }
 
-                // The loop below takes the closing bracket of an empty container, like any other.
+                // The loop below consumes the closing bracket of an empty container, like any other.
             }
             else if (!(first == '"' ? TryTakeString(ref text)
                 : first is (byte)'-' or (>= (byte)'0' and <= (byte)'9') ? TryTakeNumber(ref text)
@@ -83,7 +83,7 @@ internal static class JsonGrammar
         }
     }
 
-    /// <summary>Takes a field's name and its colon.</summary>
+    /// <summary>Consumes a field's name and its colon.</summary>
     private static bool TryTakeName(ref ReadOnlySpan<byte> text)
     {
         text = PlainText.SkipWhiteSpace(text);
@@ -96,7 +96,7 @@ internal static class JsonGrammar
         return PlainText.TryTake(ref text, ":"u8);
     }
 
-    /// <summary>Takes a string that opens at the first byte.</summary>
+    /// <summary>Consumes a string that begins at the first byte.</summary>
     private static bool TryTakeString(ref ReadOnlySpan<byte> text)
     {
         text = text[1..];
@@ -115,7 +115,7 @@ internal static class JsonGrammar
                 return true;
             }
 
-            // A control character, or an escape: two bytes, or six for \uXXXX.
+            // A control character, which is invalid, or an escape of two bytes, or six for \uXXXX.
             if (text[0] != '\\' || text.Length < 2)
             {
                 return false;

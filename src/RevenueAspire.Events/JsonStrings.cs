@@ -11,7 +11,7 @@ internal enum TextTraits
     LoneSurrogate = 1,
     Nul = 2,
 
-    /// <summary>The text does not fit the target, and the written part is useless.</summary>
+    /// <summary>The text does not fit into the target. Do not use the written part.</summary>
     TooLong = 4,
 }
 
@@ -29,7 +29,7 @@ internal static class JsonStrings
         Span<byte> utf8 = stackalloc byte[4];
         while (true)
         {
-            // Scan to the end even if the text no longer fits: the reason for a long text must not depend on the position of its fault.
+            // Scan to the end even if the text no longer fits, so that the reported reason does not depend on the position of a fault.
             var plain = raw.IndexOf((byte)'\\');
             traits |= Append(plain < 0 ? raw : raw[..plain], target, ref written);
             if (plain < 0)
@@ -104,7 +104,7 @@ internal static class JsonStrings
     {
         if (!text.TryCopyTo(target[written..]))
         {
-            // Mark the target as full, so that no shorter text that follows fits again.
+            // Mark the target as full. Otherwise a later, shorter part might still fit.
             written = target.Length;
             return TextTraits.TooLong;
         }

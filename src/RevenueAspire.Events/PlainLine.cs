@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 namespace RevenueAspire.Events;
 
 /// <summary>The fast path: accepts the lines that programs write, and leaves every other line, valid or not, to <see cref="GeneralLine"/>.</summary>
-/// <remarks>It never rejects a line: it accepts it, or leaves it. The template has <c>userId</c>, <c>name</c> and <c>value</c> in this order, compact or with
-/// the usual single spaces. It is compared in steps of at least eight bytes. Where the template ends or fails, fields are read one by one, in any order and
-/// with any white space. Their names and values must be strings without escapes, short integers, or literals.</remarks>
+/// <remarks>It never rejects a line. The template has <c>userId</c>, <c>name</c> and <c>value</c> in this order, compact or with the usual single spaces. It is
+/// compared in steps of at least eight bytes. If a line differs from the template, its fields are read one by one from there, in any order and with any white
+/// space. Their names and values must be strings without escapes, short integers, or literals.</remarks>
 internal static class PlainLine
 {
     private const int HasUserId = 1;
@@ -14,11 +14,11 @@ internal static class PlainLine
     private const int HasAll = HasUserId | HasName | HasValue;
 
     /// <summary>Parses a plain line.</summary>
-    /// <param name="line">The line, as the parser got it.</param>
+    /// <param name="line">The line as passed to the parser.</param>
     /// <param name="types">The known names.</param>
     /// <param name="parsed">The event; its user id is a part of the line.</param>
-    /// <param name="template">The template's parts when the whole line follows it, else default.</param>
-    /// <returns>False when the line is not plain, which says nothing about whether it is valid.</returns>
+    /// <param name="template">The variable parts, if the whole line matches the template, else default.</param>
+    /// <returns>False if the line is not plain; it may be valid or invalid.</returns>
     internal static bool TryParse(ReadOnlySpan<byte> line, EventTypes types, out ParsedEvent parsed, out TemplateParts template)
     {
         var text = line;
@@ -55,8 +55,8 @@ internal static class PlainLine
         return PlainText.TryTake(ref text, "{"u8) ? TryTakeFields(text, types, default, out parsed) : Unknown(out parsed);
     }
 
-    /// <summary>Takes a line that follows the template without white space, and ends in a newline, from the front of a text that holds many.</summary>
-    /// <returns>The line's bytes with its newline, or 0 when the text does not begin with such a line.</returns>
+    /// <summary>Takes the first line of a text, if it matches the compact template and ends in a newline.</summary>
+    /// <returns>Length of the line with its newline; 0 if the text does not begin with a matching line.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int TakeTemplateLine(ReadOnlySpan<byte> lines, EventTypes types, out int userIdLength, out long delta)
     {
@@ -90,7 +90,7 @@ internal static class PlainLine
             return 0;
         }
 
-        // A name's end is looked for among the known names only, which are short.
+        // The search for the name's end stops at the end of the line, because a newline is a control character.
         var name = text[..PlainText.Length(text)];
         text = text[name.Length..];
         if (!types.TryGetSign(name, out var sign) || !PlainText.TryTake(ref text, "\",\"value\":"u8) || !PlainText.TryTakeInteger(ref text, out var value)
@@ -110,7 +110,7 @@ internal static class PlainLine
         return false;
     }
 
-    /// <summary>Reads the fields from the first one's name to the end of the line.</summary>
+    /// <summary>Reads the fields, from the name of the first one to the end of the line.</summary>
     private static bool TryTakeFields(ReadOnlySpan<byte> text, EventTypes types, Fields fields, out ParsedEvent parsed)
     {
         parsed = default;
@@ -147,7 +147,7 @@ internal static class PlainLine
         return true;
     }
 
-    /// <summary>Takes a field's value. A second <c>userId</c>, <c>name</c> or <c>value</c> is for the general path to reject.</summary>
+    /// <summary>Takes a field's value. Leaves a line with a second <c>userId</c>, <c>name</c> or <c>value</c> to the general path, which rejects it.</summary>
     private static bool TryTakeValue(scoped ref ReadOnlySpan<byte> text, ReadOnlySpan<byte> name, EventTypes types, scoped ref Fields fields)
     {
         var seen = 0;
@@ -186,7 +186,7 @@ internal static class PlainLine
         return isNew;
     }
 
-    /// <summary>Takes the inside of a string that may be a user id: of any language, without escapes.</summary>
+    /// <summary>Takes the content of a string that may be a user id: text in any language, without escapes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool TryTakeUserId(scoped ref ReadOnlySpan<byte> text, out ReadOnlySpan<byte> userId)
     {
@@ -201,22 +201,22 @@ internal static class PlainLine
         return length is > 0 and <= EventParser.MaxUserIdBytes;
     }
 
-    /// <summary>Whether the object ends here, and the line with it.</summary>
+    /// <summary>Whether the object and the line end here.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsEnd(ReadOnlySpan<byte> text) =>
         (PlainText.TryTake(ref text, "}"u8) || PlainText.TryTake(ref text, " }"u8)) && (text.IsEmpty || PlainText.SkipWhiteSpace(text).IsEmpty);
 
-    /// <summary>The variable parts of a line that follows the template to its end. The record needs no other part.</summary>
+    /// <summary>The variable parts of a line that matches the template. All else in its record is constant.</summary>
     internal readonly ref struct TemplateParts(ReadOnlySpan<byte> userId, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
         public ReadOnlySpan<byte> UserId { get; } = userId;
 
         public ReadOnlySpan<byte> Name { get; } = name;
 
-        /// <summary>The integer as spelled.</summary>
+        /// <summary>The integer as text.</summary>
         public ReadOnlySpan<byte> Value { get; } = value;
 
-        /// <summary>False for the default: a user id is never empty.</summary>
+        /// <summary>Whether this is not the default. A user id is never empty.</summary>
         public bool IsPresent => !UserId.IsEmpty;
     }
 

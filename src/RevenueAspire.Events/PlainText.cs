@@ -6,7 +6,8 @@ using System.Text.Unicode;
 
 namespace RevenueAspire.Events;
 
-/// <summary>Takes the simplest forms of JSON tokens from the front of a text. False if the text is not plain; a part of it may then be consumed.</summary>
+/// <summary>Consumes the simplest forms of JSON tokens at the beginning of a text. Methods return false if the text is not plain; a part of it may then be
+/// consumed.</summary>
 internal static class PlainText
 {
     /// <summary>Every number with this many digits fits in 64 bits.</summary>
@@ -16,7 +17,7 @@ internal static class PlainText
     private static readonly SearchValues<byte> QuoteEscapeOrControl =
         SearchValues.Create([(byte)'"', (byte)'\\', .. Enumerable.Range(0, 0x20).Select(control => (byte)control)]);
 
-    /// <summary>Takes exactly these bytes. For a literal, the comparison compiles to a few loads of 8 or 16 bytes.</summary>
+    /// <summary>Consumes exactly these bytes. If they are a literal, the comparison compiles to a few loads of 8 or 16 bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool TryTake(scoped ref ReadOnlySpan<byte> text, ReadOnlySpan<byte> expected)
     {
@@ -65,7 +66,7 @@ internal static class PlainText
         return length > 0 && Utf8.IsValid(text[..length]) ? length : 0;
     }
 
-    /// <summary>Takes an ASCII string without escapes.</summary>
+    /// <summary>Consumes an ASCII string without escapes.</summary>
     internal static bool TryTakeString(scoped ref ReadOnlySpan<byte> text, out ReadOnlySpan<byte> inside)
     {
         inside = default;
@@ -79,7 +80,7 @@ internal static class PlainText
         return TryTake(ref text, "\""u8);
     }
 
-    /// <summary>Takes an integer of at most 18 digits.</summary>
+    /// <summary>Consumes an integer of at most 18 digits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool TryTakeInteger(scoped ref ReadOnlySpan<byte> text, out long value)
     {

@@ -5,8 +5,8 @@ namespace RevenueAspire.LocalPostgres;
 /// <summary>Options of a local server.</summary>
 public sealed class LocalPostgresOptions
 {
-    /// <summary>Data directory; created (initdb, or pg_basebackup for a standby) if missing or empty. Its lock (<c>NAME.lock</c>) is next to it. So is
-    /// <c>NAME.initdb-*</c> during the creation.</summary>
+    /// <summary>Data directory; created (initdb, or pg_basebackup for a standby) if missing or empty. The lock file <c>NAME.lock</c> is next to it, and
+    /// <c>NAME.initdb-*</c> while it is being created.</summary>
     public required string DataDirectory { get; init; }
 
     /// <summary>Port on 127.0.0.1; 0 selects a free one.</summary>
@@ -16,21 +16,21 @@ public sealed class LocalPostgresOptions
     /// must use its primary's.</summary>
     public required string Password { get; init; }
 
-    /// <summary>Makes the server a hot standby (read-only) that follows another server on this machine until it is promoted. Null: an independent server.
-    /// A standby's data directory continues from its last position. A new copy replaces it if the primary no longer has the required log. A directory that was
-    /// a primary's is also replaced, because it may have commits that no other server has. The copy is complete before the old directory is removed. A data
-    /// directory of another cluster is rejected while the primary answers. Settings such as max_connections must be at least the primary's.</summary>
+    /// <summary>Makes the server a hot standby (read-only) that follows this primary on the same machine until it is promoted. Null: an independent server. An
+    /// existing standby continues from its last position. A new copy replaces the directory if the primary no longer has the required log. It also replaces a
+    /// former primary's directory, which may have commits that the new primary lacks. The old directory is removed only after the copy is complete. If the
+    /// primary answers, a data directory of another cluster is rejected. Settings such as max_connections must be at least the primary's.</summary>
     public LocalPostgresPrimary? StandbyOf { get; init; }
 
     /// <summary>Additional settings (<c>name=value</c>) for the server's command line.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Receives the server's log lines, and a line for each slow step (fetching, initdb). May be called from any thread, but for one line at a time.
-    /// Or null.</summary>
+    /// <summary>Receives the server's log lines, and a line for each slow step (fetching, initdb). May be called from any thread, but never concurrently. May
+    /// be null.</summary>
     public Action<string>? Log { get; init; }
 
-    /// <summary>Also stops the server when this process ends without stopping it (kill -9, a crash), with a small watching shell. Linux and macOS only; on
-    /// Windows, or if off, a left-over server runs until the next start on its data directory.</summary>
+    /// <summary>Whether a small shell stops the server if this process ends without stopping it (kill -9, a crash). Linux and macOS only. On Windows, or if
+    /// false, the left-over server runs until the next start on its data directory.</summary>
     public bool StopWithParent { get; init; }
 
     /// <summary>Time limit from the launch to the first answer, including recovery after a crash.</summary>

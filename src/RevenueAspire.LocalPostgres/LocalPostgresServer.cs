@@ -63,10 +63,10 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether the data directory is a standby's: no primary has run on it since it was copied.</summary>
+    /// <summary>Whether the data directory is a standby's, so no primary has run on it since it was copied.</summary>
     public static bool IsStandby(string dataDirectory) => StandbyFiles.Exist(dataDirectory);
 
-    /// <summary>Stops a server left over from an earlier process on the data directory. Returns at once if there is none.</summary>
+    /// <summary>Stops a server that an earlier process left running on the data directory. Returns at once if there is none.</summary>
     /// <exception cref="LocalPostgresException">Another process still uses the server, or it cannot be stopped.</exception>
     public static async Task StopLeftoverAsync(LocalPostgresOptions options, CancellationToken cancellationToken)
     {
@@ -104,7 +104,7 @@ public sealed class LocalPostgresServer : IAsyncDisposable
             return;
         }
 
-        // Do not wait for standbys, because possibly none is connected yet. Every later commit reaches a standby only together with this one.
+        // Do not wait for standbys, because possibly none is connected yet. That is safe: a standby receives any later commit only after this one.
         await ExecuteAsync(connection, "set synchronous_commit = local", cancellationToken);
         await using var create = new NpgsqlCommand($"create database {SqlText.Identifier(database)} template template0 encoding 'UTF8'", connection);
         try
@@ -120,7 +120,7 @@ public sealed class LocalPostgresServer : IAsyncDisposable
     /// <summary>Completes when the server process has ended, for whatever reason.</summary>
     public Task Exited => _process.Exited;
 
-    /// <summary>Completes when all processes of the server have ended. Until then a commit may still be confirmed, even after a kill -9 of the first
+    /// <summary>Completes when all processes of the server have ended. Until then, the server may confirm commits, even after a kill -9 of the main
     /// process.</summary>
     public Task AllExited => _process.AllExited;
 
@@ -156,8 +156,8 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Launches the server and waits until it answers. Returns null if the launch may be repeated: the port was taken in the meantime and another may
-    /// be tried, or processes of a killed server have not ended yet.</summary>
+    /// <summary>Launches the server and waits until it answers. Returns null if the caller may try again: another program has just taken the port and any port
+    /// will do, or processes of a killed server have not ended yet.</summary>
     private static async Task<LocalPostgresServer?> LaunchAsync(
         LocalPostgresOptions options, PreparedDataDirectory directory, int port, bool mayRetry, bool mayWait, bool mustAnswer,
         CancellationToken cancellationToken)
@@ -212,8 +212,8 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Returns the postmaster's process id when its pid file reports that it is ready; null if the process ends first. The file belongs to our server,
-    /// because the directory is locked and had no such file.</summary>
+    /// <summary>Returns the postmaster's process id when its pid file reports that it is ready; null if the process ends first. The file is certainly our
+    /// server's, because the directory is locked and had no such file before.</summary>
     private static async Task<int?> WaitUntilReadyAsync(ServerProcess process, PreparedDataDirectory directory, CancellationToken cancellationToken)
     {
         while (!process.Exited.IsCompleted)
@@ -253,7 +253,7 @@ public sealed class LocalPostgresServer : IAsyncDisposable
 
     internal async Task<NpgsqlConnection> ConnectAsync(CancellationToken cancellationToken)
     {
-        // Not pooled, because an idle pooled connection would be one more session to end when the server stops.
+        // Not pooled: a stopping server would have to end each idle pooled connection.
         var settings = Connection("postgres");
         settings.Pooling = false;
         var connection = new NpgsqlConnection(settings.ConnectionString);

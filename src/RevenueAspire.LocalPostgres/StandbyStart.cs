@@ -24,7 +24,7 @@ internal static class StandbyStart
         return await LocalPostgresServer.StartAsync(options, primary, cancellationToken);
     }
 
-    /// <summary>Waits until a standby has received everything up to the primary's position at the query, or for at most 30 s. False if the standby can never
+    /// <summary>Waits, for at most 30 s, until a standby has received everything up to the given position of the primary. False if the standby can never
     /// follow.</summary>
     private static async Task<bool> CanFollowAsync(LocalPostgresServer server, PrimaryState primary, CancellationToken cancellationToken)
     {
@@ -54,7 +54,7 @@ internal static class StandbyStart
                 }
                 catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InvalidPassword)
                 {
-                    // The standby may not have received a new password yet.
+                    // The standby may not have received the primary's new password yet.
                     refusal = exception;
                 }
             }

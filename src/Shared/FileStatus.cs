@@ -5,8 +5,7 @@ using Microsoft.Win32.SafeHandles;
 namespace RevenueAspire;
 
 /// <summary>File status that .NET does not report: identity, kind and owner. Compiled into each project that needs it.</summary>
-/// <remarks>Linux: statx(2), whose structure is the same on every architecture. macOS: stat(2) in its 64-bit form, of which only the identity is
-/// read.</remarks>
+/// <remarks>Linux: statx(2), because its structure is the same on every architecture. macOS: the 64-bit stat(2), of which only the identity is used.</remarks>
 [UnsupportedOSPlatform("windows")]
 internal readonly partial struct FileStatus
 {
@@ -14,7 +13,7 @@ internal readonly partial struct FileStatus
     private const int InterruptedError = 4;
     private const int NotADirectory = 20;
 
-    /// <summary>More than the size of either structure.</summary>
+    /// <summary>Buffer size, larger than either structure.</summary>
     private const int StructureBytes = 512;
 
     private const int CurrentDirectory = -100;
@@ -47,7 +46,7 @@ internal readonly partial struct FileStatus
         }
     }
 
-    /// <summary>Identifies the file regardless of its name. While a file is open, no other file gets its number.</summary>
+    /// <summary>Identifies the file regardless of its name. While a file is open, no other file has the same identity.</summary>
     public (ulong Device, ulong Number) Identity { get; }
 
     /// <summary>Whether it is a directory. Linux only.</summary>

@@ -4,7 +4,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Tests;
 
-/// <summary>The choice of the primary's directory in each run. A wrong choice would replace the newest data by an old copy.</summary>
+/// <summary>The choice of the primary's directory in each run. A wrong choice would replace the newest data with an old copy.</summary>
 public sealed class ClusterRolesTests : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -47,7 +47,7 @@ public sealed class ClusterRolesTests : IDisposable
             cluster.BeginPrimary();
         }
 
-        // No standby has confirmed the commits that the primary acknowledged alone.
+        // The primary acknowledged commits alone, which no standby has confirmed.
         Assert.False(Open(2).IsCovered);
     }
 

@@ -17,7 +17,7 @@ public sealed class ReplicaTests : IDisposable
     public void Dispose() => _data.Dispose();
 
     [Fact]
-    public async Task A_promotion_replaces_a_lost_primary_which_returns_as_standby_and_a_restart_completes_a_cut_off_promotion()
+    public async Task A_promotion_replaces_a_lost_primary_which_returns_as_standby_and_a_restart_completes_an_interrupted_promotion()
     {
         await using var load = new Load();
         string standby;
@@ -28,7 +28,7 @@ public sealed class ReplicaTests : IDisposable
             await load.MoreAsync();
 
             Assert.True((await ExecuteAsync(model, "postgres", KnownResourceCommands.StopCommand)).Success);
-            // Events in flight when the primary ended are in doubt. No later event is acknowledged.
+            // The outcome of events in flight is unknown when the primary ends. No later event is acknowledged.
             await Eventually.IsTrueAsync(async () => await load.RefusedAsync() == HttpStatusCode.ServiceUnavailable);
             var acknowledged = load.Acknowledged;
             await Task.Delay(500);
@@ -45,7 +45,7 @@ public sealed class ReplicaTests : IDisposable
 
             Assert.True((await ExecuteAsync(model, "postgres", KnownResourceCommands.StartCommand)).Success);
             await load.MoreAsync();
-            // The next loss: the promotion compares both others, one of them the former primary.
+            // Lose the next primary. The promotion compares the other two servers, including the former primary.
             await Eventually.IsTrueAsync(() => RolesText().Contains("\"postgres\"", StringComparison.Ordinal));
             Assert.True((await ExecuteAsync(model, primary, KnownResourceCommands.StopCommand)).Success);
             var again = await ExecuteAsync(model, primary, "promote-standby");
@@ -55,10 +55,10 @@ public sealed class ReplicaTests : IDisposable
             await load.AssertCountedOnceAsync(model);
         }
 
-        // The test host does not wait until all servers have ended.
+        // The test host does not wait for the end of all servers, so wait here.
         await Eventually.IsTrueAsync(() => !Directory.EnumerateFiles(_data.Path, "postgres*.lock").Any(IsHeld));
 
-        // Simulates a kill between the decision and the promotion. The next start completes it, here with one standby fewer.
+        // Simulate a kill between the decision and the promotion. The next start, here with one standby fewer, completes the promotion.
         Assert.Equal("postgres", RolesPrimary());
         await File.WriteAllTextAsync(Path.Combine(_data.Path, "postgres-roles.json"), $$"""{"primary":"{{standby}}","standbys":[]}""");
         await using var restarted = await StartAsync(standbys: 1);
@@ -156,7 +156,7 @@ public sealed class ReplicaTests : IDisposable
             {
                 var number = Interlocked.Increment(ref _sent);
                 var user = string.Create(CultureInfo.InvariantCulture, $"{_run}-{number}");
-                // A value per event such that the double of one never equals another.
+                // Each event has a different value, and no value is twice another one.
                 var answer = await PostAsync(_api!, user, number, user);
                 while (answer != HttpStatusCode.Accepted && !_stop.IsCancellationRequested)
                 {

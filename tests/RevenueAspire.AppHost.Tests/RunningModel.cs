@@ -35,7 +35,7 @@ internal sealed class RunningModel : IAsyncDisposable
     /// <summary>Warnings and errors that the resources have logged.</summary>
     public ConcurrentQueue<string> Complaints { get; } = [];
 
-    /// <summary>Builds the model and starts it, without a wait.</summary>
+    /// <summary>Builds the model and starts it, but does not wait for its resources.</summary>
     public static async Task<RunningModel> StartAsync(int? apiPort = null, params string[] arguments)
     {
         var folder = new TempDirectory();
@@ -45,7 +45,7 @@ internal sealed class RunningModel : IAsyncDisposable
             File.SetUnixFileMode(folder.Path, File.GetUnixFileMode(folder.Path) | UnixFileMode.OtherExecute);
         }
 
-        // Variables that a shell may set for another server. They must not affect the AppHost's own Postgres or the services.
+        // Set variables as a shell may do for another server. They must not affect the AppHost's Postgres or the services.
         Environment.SetEnvironmentVariable("PGOPTIONS", "-c default_transaction_read_only=on -c search_path=missing");
         Environment.SetEnvironmentVariable("PGCLIENTENCODING", "LATIN1");
         Environment.SetEnvironmentVariable("PGTZ", "Nowhere/Nothing");
@@ -58,7 +58,7 @@ internal sealed class RunningModel : IAsyncDisposable
                 .. arguments,
             ]);
         var model = new RunningModel(builder, await builder.BuildAsync(), folder);
-        // If a server does not start, the services keep waiting. The test then fails, and does not hang.
+        // If a server does not start, the services wait forever. With this setting, the test fails instead of hanging.
         await model.App.StartAsync().WaitAsync(StartLimit);
         model._watcher = model.WatchAsync();
         return model;
@@ -89,7 +89,7 @@ internal sealed class RunningModel : IAsyncDisposable
         var names = new HashSet<string>();
         await foreach (var state in App.ResourceNotifications.WatchAsync(limit.Token))
         {
-            // Before its replicas exist, the service has a state under its own name.
+            // Ignore the service's own name, under which it has a state until its replicas exist.
             if (state.Resource.Name == resource && state.ResourceId != resource && names.Add(state.ResourceId) && names.Count == count)
             {
                 break;
@@ -109,7 +109,8 @@ internal sealed class RunningModel : IAsyncDisposable
         _folder.Dispose();
     }
 
-    /// <summary>Watches the log of each instance by its name in the orchestrator. Watching a replicated service by its own name cannot be stopped.</summary>
+    /// <summary>Watches the log of each instance by its name in the orchestrator. A watch of a replicated service by its own name could not be
+    /// stopped.</summary>
     private async Task WatchAsync()
     {
         var watchers = new Dictionary<string, Task>();

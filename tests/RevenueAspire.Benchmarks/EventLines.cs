@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks;
 
-/// <summary>Plain events of about 61 bytes, identical on every call.</summary>
+/// <summary>Generates plain events of about 61 bytes, identical on every call.</summary>
 internal static class EventLines
 {
     public const int Users = 1_000_000;

@@ -21,7 +21,7 @@ namespace RevenueAspire.Benchmarks;
 [ShortRunJob]
 public partial class EventParserBenchmarks
 {
-    /// <summary>Bytes of lines per form; like a file, far larger than the second-level cache.</summary>
+    /// <summary>Bytes of lines per form: far more than the second-level cache, as for a file.</summary>
     private const int TotalBytes = 16_000_000;
 
     private readonly EventParser _parser = new(EventTypes.Default);

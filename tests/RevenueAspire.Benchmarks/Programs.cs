@@ -8,7 +8,7 @@ namespace RevenueAspire.Benchmarks;
 /// <summary>Measures the time of programs from start to exit.</summary>
 internal static class Programs
 {
-    /// <summary>Time in seconds of a processor command: its own executable, as a user starts it, not the dotnet command with a dll.</summary>
+    /// <summary>Returns the time of a processor command in seconds. Runs the program's own executable, as a user does, not dotnet with a dll.</summary>
     /// <param name="database">Connection string of the ledger, or null.</param>
     /// <param name="arguments">The command line.</param>
     public static async Task<double> ProcessorAsync(string? database, params string[] arguments) =>

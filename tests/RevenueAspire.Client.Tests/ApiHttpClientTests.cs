@@ -29,7 +29,7 @@ public sealed class ApiHttpClientTests : IDisposable
         }
 
         Assert.IsType<SocketsHttpHandler>(handler);
-        // Added by the factory; does nothing per request.
+        // The factory adds this handler, which does nothing per request.
         Assert.Equal(["LifetimeTrackingHttpMessageHandler"], names);
     }
 

@@ -35,7 +35,7 @@ public sealed class CrossSiteTests : ServiceFixture
     }
 
     [Fact]
-    public async Task Requests_of_own_pages_the_address_bar_and_programs_are_accepted()
+    public async Task Requests_from_own_pages_from_the_address_bar_and_from_programs_are_accepted()
     {
         await using var api = await FakeApi.StartAsync();
         await using var client = await StartAsync(api.Url, Write(SendHarness.Events(1)));

@@ -4,7 +4,7 @@ using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>The cuts of a file into requests. A resumed run must make the same cuts, so they are compared with the simplest way to compute them.</summary>
+/// <summary>The cuts of a file into requests. A resumed run must make the same cuts, so this test compares them with the simplest implementation.</summary>
 public sealed class CutTests : IDisposable
 {
     private readonly SendHarness _client = new();

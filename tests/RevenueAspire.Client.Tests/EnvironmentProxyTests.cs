@@ -3,8 +3,8 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>curl's rules for the proxy variables, each checked against curl (7.88; IPv6 networks against a later one). The only difference is loopback, which
-/// never uses a proxy.</summary>
+/// <summary>curl's rules for the proxy variables. Each rule was checked against curl (7.88, or a later version for IPv6 networks). The only difference is
+/// loopback, which never uses a proxy here.</summary>
 public sealed class EnvironmentProxyTests
 {
     private const string Proxy = "http://proxy:3128/";

@@ -12,7 +12,7 @@ using Microsoft.Extensions.Logging;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>An API that follows the contract, and can fail at a given request, unlike the real one. Thread-safe.</summary>
+/// <summary>An API that follows the contract. Unlike the real API, it can fail at a chosen request. Thread-safe.</summary>
 internal sealed class FakeApi : IAsyncDisposable
 {
     public const string Secret = "secret";
@@ -42,12 +42,12 @@ internal sealed class FakeApi : IAsyncDisposable
     /// <summary>Whether an Authorization header is accepted.</summary>
     public Func<string, bool> Authorizes { get; set; } = header => header == Secret;
 
-    /// <summary>The answer to any other header.</summary>
+    /// <summary>The answer to any other Authorization header.</summary>
     public (int Status, string Answer) Refusal { get; set; } = (401, """{"detail":"wrong secret"}""");
 
     public Guid LogId { get; set; } = Guid.NewGuid();
 
-    /// <summary>Simulates several processes whose keys are in a database: each receipt is from another log, and positions are numbers of keys.</summary>
+    /// <summary>Simulates several API processes with shared keys: each receipt is from another log, and positions count keys.</summary>
     public bool KeysShared { get; set; }
 
     public long Offset { get; set; } = 1000;
@@ -68,7 +68,7 @@ internal sealed class FakeApi : IAsyncDisposable
     /// <summary>Whether the API reports which keys it remembers.</summary>
     public bool TellsLog { get; set; } = true;
 
-    /// <summary>Number of coming requests for the state that answer 503, as if the database were unavailable.</summary>
+    /// <summary>Number of further requests for the state that get a 503, as if the database were unavailable.</summary>
     public int UnreadableReads { get; set; }
 
     public int MaxInFlight { get; private set; }
@@ -114,7 +114,7 @@ internal sealed class FakeApi : IAsyncDisposable
     {
         lock (_gate)
         {
-            // The test's Authorizes decides only about POSTs; any token may read the state.
+            // Authorizes applies only to POSTs; any token may read the state.
             var authorization = context.Request.Headers.Authorization.ToString();
             if (authorization != Secret && !authorization.StartsWith("Bearer ", StringComparison.Ordinal))
             {

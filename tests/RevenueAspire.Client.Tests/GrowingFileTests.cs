@@ -199,7 +199,7 @@ public sealed class GrowingFileTests : IDisposable
         return Task.FromResult(false);
     };
 
-    /// <summary>Changes one digit, but not the length.</summary>
+    /// <summary>Changes one digit in the file, but not its length.</summary>
     private static void Overwrite(string file, int line)
     {
         using var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);

@@ -27,7 +27,7 @@ internal sealed class IdentityServer : IAsyncDisposable
     /// <summary>Paths of all requests, in order of arrival.</summary>
     public ConcurrentQueue<string> Requests { get; } = [];
 
-    /// <summary>Called before the server; returns true if it has answered the request.</summary>
+    /// <summary>Called before the server handles a request; returns true if it has answered the request.</summary>
     public Func<HttpContext, Task<bool>> Before { get; set; } = _ => Task.FromResult(false);
 
     /// <param name="lifetime">Lifetime of a token.</param>
@@ -82,7 +82,7 @@ internal sealed class IdentityServer : IAsyncDisposable
         return identity;
     }
 
-    /// <summary>On a busy machine the first answer takes seconds, too long for the client's time-out.</summary>
+    /// <summary>Sends a first request, because on a busy machine its answer takes seconds, longer than the client's timeout.</summary>
     private async Task WarmUpAsync()
     {
         using var http = new HttpClient { Timeout = TimeSpan.FromMinutes(1) };

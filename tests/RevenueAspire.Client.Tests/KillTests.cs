@@ -59,7 +59,7 @@ public sealed class KillTests : IAsyncDisposable
             await send.KillAsync();
         }
 
-        // Insert a byte near the end, where surely no line is answered yet: it would shift every later key.
+        // Insert a byte near the end, where no line can be answered yet. It would shift every later key.
         var text = File.ReadAllText(file);
         File.WriteAllText(file, text.Insert(text.LastIndexOf("\"value\":", StringComparison.Ordinal), " "));
         var before = _api.DurableMark();

@@ -54,8 +54,8 @@ public sealed class LoadTests : IDisposable
         await using var api = await FakeApi.StartAsync();
         api.Delay = TimeSpan.FromMilliseconds(200);
 
-        // One connection: 20 requests per second are due, but only 5 are answered, so each request also waits for all earlier ones. If latency counted from
-        // sending, each request would take 200 ms.
+        // On one connection, 20 requests per second are due, but only 5 are answered, so each request waits for all earlier ones. If latency were measured from
+        // sending, it would be 200 ms for each request.
         Assert.Equal(
             ExitCodes.Done, await _client.RunAsync("load", "--rate", "20", "--duration", "0.5s", "--concurrency", "1", "--url", api.Url.ToString(), "--json"));
 
@@ -175,7 +175,7 @@ public sealed class LoadTests : IDisposable
         return Encoding.UTF8.GetString(buffer, 0, source.Write(index, buffer));
     }
 
-    /// <summary>Removes the server's fields from a record. A single event has them, and so does the last event of a batch.</summary>
+    /// <summary>Removes the server's fields from a record. Single events and the last event of a batch have them.</summary>
     private static string Sent(string record) =>
         record.IndexOf(",\"timestamp\"", StringComparison.Ordinal) is >= 0 and var added ? record[..added] + "}" : record;
 }

@@ -19,7 +19,7 @@ public sealed class PaceTests
             await pace.WaitAsync(batch, CancellationToken.None);
         }
 
-        // The last lines are sent at the start of their interval, so the total is slightly below 10 s.
+        // The total is slightly below 10 s, because the last lines are sent at the start of their interval.
         Assert.InRange(clock.Now.TotalSeconds, 10 - (2.0 * batch / rate) - 0.002, 10);
     }
 
@@ -41,7 +41,7 @@ public sealed class PaceTests
     }
 
     [Fact]
-    public async Task Without_a_rate_nothing_waits()
+    public async Task Without_a_rate_no_line_waits()
     {
         var clock = new JumpingClock();
         await new Pace(null, clock).WaitAsync(1_000_000, CancellationToken.None);

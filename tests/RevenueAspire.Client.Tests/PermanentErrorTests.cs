@@ -68,7 +68,7 @@ public sealed class PermanentErrorTests : IDisposable
     [InlineData(422, "answers 422, unlike the API")]
     [InlineData(501, "answers 501, unlike the API")]
     [InlineData(505, "answers 505, unlike the API")]
-    public async Task A_proxys_page_instead_of_the_apis_answer_ends_the_send_at_once(int status, string cause)
+    public async Task A_page_of_a_proxy_instead_of_an_answer_of_the_api_ends_the_send_at_once(int status, string cause)
     {
         await using var api = await FakeApi.StartAsync();
         api.Before = async (context, number) =>

@@ -107,7 +107,7 @@ public sealed class ResumeTests : IDisposable
         await StopAtAsync(api, 20, () => _client.SendAsync(api, file, "--concurrency", "4"));
         api.LosesAnswer = (_, _) => false;
         var records = api.Records.Count;
-        // An extra byte in a line that is not answered shifts the key of every later line.
+        // An extra byte in an unanswered line shifts the keys of all later lines.
         lines[30] = lines[30].Replace("add_revenue", "add_revenue ", StringComparison.Ordinal);
         _client.Write("a.jsonl", lines);
 
@@ -142,7 +142,7 @@ public sealed class ResumeTests : IDisposable
         var first = _client.Write("first.jsonl", SendHarness.Events(40));
         var second = _client.Write("second.jsonl", SendHarness.Events(3));
         await StopAtAsync(api, 5, () => _client.RunAsync("send", first, second, "--url", api.Url.ToString(), "--concurrency", "1"));
-        // The second file was not begun when the log was replaced. Its resumed run is stopped and resumed once more.
+        // The second file was not yet begun when the log was replaced. The test stops its resumed run and resumes it again.
         api.LogId = Guid.NewGuid();
         api.KeysFrom = api.Offset;
         _client.Write("second.jsonl", SendHarness.Events(30));
@@ -253,7 +253,7 @@ public sealed class ResumeTests : IDisposable
         Assert.Contains("the API no longer remembers the keys of its open requests", _client.Error, StringComparison.Ordinal);
         Assert.Equal(sent, api.Keys.Count);
 
-        // A few requests are read ahead of the answers, so the oldest open one has the age of a receipt shortly before the last.
+        // The reader is a few requests ahead of the answers. So the age of the oldest open request is a receipt shortly before the last one.
         api.KeysFrom = api.Offset - 800;
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file, "--resume"));
     }
@@ -276,7 +276,7 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task With_shared_keys_receipts_may_be_of_many_logs_and_the_age_comes_from_the_keys()
+    public async Task With_shared_keys_receipts_may_be_of_many_logs_and_the_position_of_the_keys_is_the_age()
     {
         await using var api = await FakeApi.StartAsync();
         api.KeysShared = true;
@@ -303,7 +303,7 @@ public sealed class ResumeTests : IDisposable
         {
             if (number == 2)
             {
-                // Other clients have sent so much that the API has forgotten the keys from the beginning of this run.
+                // Other clients have sent so many requests that the API has forgotten this run's first keys.
                 api.KeysFrom = api.Offset += 1_000_000;
                 var reads = api.StateReads;
                 await Eventually.IsTrueAsync(() => Task.FromResult(api.StateReads > reads + 1));

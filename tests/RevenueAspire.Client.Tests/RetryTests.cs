@@ -73,7 +73,7 @@ public sealed class RetryTests : IDisposable
         using var stop = new CancellationTokenSource();
         var slamming = Task.Run(async () =>
         {
-            // Many connections at once: only some resets arrive before the client queries the socket's remote end.
+            // Open many connections, because only some resets arrive before the client queries the socket's remote address.
             while (true)
             {
                 (await door.AcceptSocketAsync(stop.Token)).Close(0);
@@ -248,7 +248,7 @@ public sealed class RetryTests : IDisposable
                 return false;
             }
 
-            // Other clients send more requests than the API remembers.
+            // Simulate other clients that send more requests than the API remembers.
             api.Offset += 100_000;
             api.KeysFrom = api.Offset - 1000;
             return true;

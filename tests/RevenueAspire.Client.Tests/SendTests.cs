@@ -274,7 +274,7 @@ public sealed class SendTests : IDisposable
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", "bad", SendHarness.Event(1), "worse");
-        // A directory of that name simulates a read-only folder, which would not stop root.
+        // A directory of that name simulates a read-only folder, since root may write to read-only folders.
         Directory.CreateDirectory(file + ".rejected.jsonl");
 
         Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file));

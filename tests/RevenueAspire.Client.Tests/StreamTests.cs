@@ -7,7 +7,7 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.Client.Tests;
 
 /// <summary>Closed or full standard streams, and full disks. The command finishes as much as possible, prints one line about the failure, and never
-/// aborts.</summary>
+/// crashes.</summary>
 public sealed class StreamTests : IDisposable
 {
     private const int Lines = 50;
@@ -86,7 +86,7 @@ public sealed class StreamTests : IDisposable
         await using var api = await FakeApi.StartAsync();
         var file = Write();
         File.WriteAllLines(file, ["bad", .. SendHarness.Events(Lines)]);
-        // Creates the device of /dev/full under the file's name.
+        // Create a device like /dev/full under the file's name.
         using (var mknod = Process.Start("mknod", [file + ".rejected.jsonl", "c", "1", "7"]))
         {
             await mknod.WaitForExitAsync();

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>A web server that is not the API, such as a proxy's page, a redirect, or an untrusted certificate. Thread-safe.</summary>
+/// <summary>A web server that is not the API. It returns, for example, a proxy's page or a redirect, or has an untrusted certificate. Thread-safe.</summary>
 internal sealed class StubServer : IAsyncDisposable
 {
     private readonly WebApplication _app;

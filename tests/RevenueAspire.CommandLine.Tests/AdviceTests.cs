@@ -3,8 +3,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.CommandLine.Tests;
 
-/// <summary>Checks advice in messages. A message knows neither whether the log is in files or in the database, nor which other data a folder
-/// contains.</summary>
+/// <summary>Checks the advice in messages. Code that writes a message may know neither where the log is, nor which other data a folder contains.</summary>
 public sealed partial class AdviceTests
 {
     [Fact]
@@ -25,7 +24,7 @@ public sealed partial class AdviceTests
 
     private static bool IsComment(string line) => line.StartsWith("//", StringComparison.Ordinal) || line.StartsWith("--", StringComparison.Ordinal);
 
-    /// <summary>Matches within a literal of C# or SQL. The tables of the history hold copies of events, which a statement may drop.</summary>
+    /// <summary>Matches within string literals of C# or SQL. Dropping a history table is allowed, because it contains only copies of events.</summary>
     [GeneratedRegex(
         """["'][^"]*(empty database|start(ing)? over|empty it|use another database|drop table (?!event_history)|drop the|delete the|without --resume|"""
         + """leave --resume out|[Rr]emove it, or choose)""")]

@@ -48,7 +48,7 @@ public sealed class DataDirectoryTests
         DataDirectory.RequireOwn(parent.File("data"));
         Assert.Equal("711", Mode(parent.File("data")));
 
-        // A folder that was created under another umask is opened for the user that runs Postgres.
+        // If the folder was created under another umask, the user that runs Postgres gets access to it.
         File.SetUnixFileMode(parent.File("data"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         DataDirectory.RequireOwn(parent.File("data"));
         Assert.Equal("711", Mode(parent.File("data")));

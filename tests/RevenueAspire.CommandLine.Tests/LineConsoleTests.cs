@@ -28,7 +28,7 @@ public sealed class LineConsoleTests
         Assert.Equal("", Written(Host, LogLevel.Error, 11, "Hosting failed to start", new IOException("in use")));
         Assert.NotEqual("", Written(Host, LogLevel.Error, 9, "BackgroundService failed", new IOException("disk")));
 
-        // Without a failed start, the service was cancelled by an unexpected timeout.
+        // Without a failed start, a cancelled service means an unexpected timeout, so its entry stays.
         Assert.NotEqual("", Written(Host, LogLevel.Error, 9, "BackgroundService failed", new TaskCanceledException()));
     }
 
@@ -65,7 +65,7 @@ public sealed class LineConsoleTests
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
-    /// <summary>Formats the host's entries. Completes with the entry about a cancelled service.</summary>
+    /// <summary>Formats the host's entries. Completes when the host has logged the cancelled service.</summary>
     private sealed class FormattedLog : ILoggerProvider, ILogger
     {
         private readonly LineConsoleFormatter _formatter = new();

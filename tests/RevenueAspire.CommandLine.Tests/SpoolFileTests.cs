@@ -95,7 +95,7 @@ public sealed class SpoolFileTests
     [InlineData(300_000)]
     public async Task Zero_bytes_after_gzip_are_accepted_for_every_end_of_a_member(int zeros)
     {
-        // Content that ends in three zero bytes (its length), in eight (an empty member), and after two members.
+        // Members that end in three zero bytes (of the length) or eight (an empty member), and two members in a row.
         byte[][] contents = [Lines, Lines[..100], [], Encoding.UTF8.GetBytes("{}\n")];
         foreach (var content in contents)
         {
@@ -114,7 +114,7 @@ public sealed class SpoolFileTests
         {
             var filled = whole[..length].Concat(new byte[600]).ToArray();
 
-            // The last three bytes of a member are zeros, so it is complete after filling.
+            // The last three bytes of this member are zeros, so a cut within them is undone by the zeros.
             if (length < whole.Length - 3)
             {
                 await Assert.ThrowsAsync<UserErrorException>(() => ReadAsync(filled));

@@ -69,9 +69,9 @@ public sealed class AppendGroupBuilderTests
         Assert.Equal("""{"userId":"a","name":"add_revenue","value":1,"x":{"caller":"kept"},""" + Stamp + "}\n", Render(Built(line)));
     }
 
-    /// <summary>A token's subject may have any length, but a record's server fields are limited.</summary>
+    /// <summary>A token's subject may have any length, but the server fields of a record are limited.</summary>
     [Fact]
-    public void L3_a_too_long_caller_name_is_replaced_by_its_hash()
+    public void L3_a_caller_name_that_is_too_long_is_replaced_by_its_hash()
     {
         Assert.Equal(new string('n', 254), new CallerName(new string('n', 254)).Text);
         var name = new CallerName(new string('n', 255)).Text;
@@ -97,7 +97,8 @@ public sealed class AppendGroupBuilderTests
         Assert.Equal([TestLog.Event("a", 1), TestLog.Event("b", 2)], TestLog.Lines(text)[..2]);
     }
 
-    /// <summary>After a torn write, a record that looked like a single one would be half a batch, and the client's retry would double it.</summary>
+    /// <summary>After a torn write, half a batch must not look like single records: recovery would keep it, and the client's retry would count its events
+    /// twice.</summary>
     [Theory]
     [InlineData("""{"userId":"a","name":"add_revenue","value":1}""")]
     [InlineData("""{"userId":"a","name":"add_revenue","value":1,"timestamp":"2026-01-31T12:34:56.789Z"}""")]
@@ -210,7 +211,7 @@ public sealed class AppendGroupBuilderTests
         Assert.Equal((true, key, body, 2, 3), (last.HasKey, last.Key, last.Body, last.Count, last.RejectedCount));
     }
 
-    /// <summary>Older logs keep a client's own 'caller', before the time. The hashes of their keys must stay the same.</summary>
+    /// <summary>Older logs contain the client's own 'caller' before the time. The hashes of keys in these logs must not change.</summary>
     [Theory]
     [InlineData("{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1,\"caller\":\"shop-1\",{0}}", null)]
     [InlineData("{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1,\"caller\":7,{0}}", null)]

@@ -5,7 +5,7 @@ using RevenueAspire.EventLog.Writing;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>The span of an append: a child of a recorded request, and none for any other request.</summary>
+/// <summary>The span of an append is a child of its recorded request. Other requests get no span.</summary>
 public sealed class CommitSpanTests : IDisposable
 {
     private readonly SimulatedDisk _disk = new(new Random(7));
@@ -91,6 +91,6 @@ public sealed class CommitSpanTests : IDisposable
 
     private EventLogWriter Open() => SimulatedLog.Open(_disk, _disk.Start());
 
-    /// <summary>Filters by trace, because other tests append at the same time.</summary>
+    /// <summary>Select by trace, because other tests append at the same time.</summary>
     private Activity[] Of(Activity request) => [.. _spans.Where(span => span.TraceId == request.TraceId)];
 }

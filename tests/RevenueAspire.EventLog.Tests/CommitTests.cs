@@ -67,7 +67,7 @@ public sealed class CommitTests
             var result = await TestLog.AppendAsync(writer, TestLog.Single($"u{i}"));
             if (!File.Exists(directory.File($"{result.Receipt.Offset:D20}.jsonl")))
             {
-                // Skip the first record of a segment: the reader finds it through the last byte of the previous segment.
+                // Skip the first record of a segment, because the reader recognises it by the last byte of the previous segment.
                 Assert.True(reader.IsRecord(result.Receipt.Offset), $"{result.Receipt}");
                 Assert.False(reader.IsRecord(result.Receipt.Offset + 1));
             }

@@ -49,7 +49,7 @@ public sealed class FailureTests
         };
         var result = Append(writer, TestLog.Single("b", "key"))[0];
 
-        // The second flush makes the truncation durable. The bytes are cut off before it.
+        // The second flush makes only the truncation durable, because the bytes were cut off before it.
         Assert.Equal([DiskOperation.Write, DiskOperation.Flush, DiskOperation.Truncate, DiskOperation.Flush], operations);
         Assert.Equal((AppendStatus.Unavailable, WriterState.Failed), (result.Status, writer.Status.State));
         Assert.Equal(writer.DurableMark, _disk.Entries[SimulatedLog.File(Segment)].Length);
@@ -68,7 +68,7 @@ public sealed class FailureTests
     [InlineData(false)]
     public void L7_if_the_process_ends_after_a_failed_fsync_a_repeat_is_neither_lost_nor_doubled(bool powerCut)
     {
-        // Try many outcomes: the disk keeps random parts of the failed flush.
+        // Try many outcomes, because the disk keeps random parts of the failed flush.
         for (var seed = 0; seed < 50; seed++)
         {
             var disk = new SimulatedDisk(new Random(seed));
@@ -127,7 +127,7 @@ public sealed class FailureTests
         Heal();
         writer.Step();
 
-        // The writer cut the bytes off before it accepted another append.
+        // The writer must have cut off the bytes before it accepted another append.
         Assert.Equal(AppendStatus.Appended, Append(writer, TestLog.Single("c"))[0].Status);
         Assert.Equal(["c"], Users());
     }

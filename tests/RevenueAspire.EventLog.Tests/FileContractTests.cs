@@ -2,7 +2,7 @@ using RevenueAspire.EventLog.Tests.Contract;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>The file store keeps the contract.</summary>
+/// <summary>Runs the contract's tests on the file store.</summary>
 public sealed class FileAppendTests() : AppendContract(new FileLogFixture());
 
 /// <inheritdoc cref="FileAppendTests"/>

@@ -5,7 +5,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>Rule L1: nothing is acknowledged that is only in deleted files.</summary>
+/// <summary>Rule L1: the log never acknowledges an event that is only in deleted files.</summary>
 public sealed class LostFolderTests : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -26,7 +26,7 @@ public sealed class LostFolderTests : IDisposable
         Assert.Contains("deleted, moved or replaced", refused.Error, StringComparison.Ordinal);
         Assert.Contains(Folder, writer.Status.Reason, StringComparison.Ordinal);
 
-        // The record of the key is lost too, so its first answer must not be repeated.
+        // The record with this key is also lost, so its first answer must not be repeated.
         Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(writer, TestLog.Single("a", "key"))).Status);
         await Task.Delay(200);
         Assert.Equal(WriterState.Failed, writer.Status.State);
@@ -56,7 +56,7 @@ public sealed class LostFolderTests : IDisposable
         await using var writer = await OpenWithOneAsync("a");
         Directory.Delete(Folder, recursive: true);
 
-        // The first recovery attempt may have added details by then.
+        // By now, the first recovery attempt may have added details to the reason.
         await Eventually.IsTrueAsync(() => writer.Status.State == WriterState.Failed && writer.Status.Reason!.Contains("log.json", StringComparison.Ordinal));
     }
 
@@ -183,7 +183,7 @@ public sealed class LostFolderTests : IDisposable
         Directory.CreateDirectory(to);
         foreach (var file in Directory.GetFiles(from).Where(file => Path.GetFileName(file) != "writer.lock"))
         {
-            // File.Copy would fail while the writer has the file open.
+            // Copy by hand, because File.Copy fails while the writer has the file open.
             using var source = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
             using var target = File.Create(Path.Combine(to, Path.GetFileName(file)));
             source.CopyTo(target);

@@ -37,7 +37,7 @@ public sealed class ModelTests
     }
 }
 
-/// <summary>One schedule. Clients repeat unacknowledged requests, a reader keeps all it has read (a ledger), retention removes applied bytes, and the machine
+/// <summary>One schedule. Clients repeat unacknowledged requests, a reader counts all records like a ledger, retention removes applied bytes, and the machine
 /// fails.</summary>
 internal sealed class ModelSchedule
 {
@@ -149,8 +149,8 @@ internal sealed class ModelSchedule
         }
     }
 
-    /// <summary>Whether a careful client may repeat its request. Its record, if any, is not below the durable mark at its first attempt, and the log states
-    /// from which offset it remembers keys. Keys in flight prevent a repeat, because they could push this one out of the window.</summary>
+    /// <summary>Whether a careful client may repeat its request. Its record, if it exists, is not before the durable mark of the first attempt. The log must
+    /// remember all keys from there on. While other keys are in flight, a repeat is not allowed, because they could push this key out of the window.</summary>
     private bool MayRepeat(ModelGroup group) =>
         group.Key is not null && _writer!.Files().KeysFrom <= (group.Receipt?.Offset ?? group.MarkAtFirstAttempt) && !_waiting.Any(
             waiting => waiting.Group.Key is not null && waiting.Group != group);
@@ -196,7 +196,8 @@ internal sealed class ModelSchedule
         }
     }
 
-    /// <summary>Moves the folder under the writer, and moves it back with the same lock file or a new one. Nothing may be acknowledged meanwhile.</summary>
+    /// <summary>Moves the writer's folder to another path and back, with the same lock file or a new one. Meanwhile the writer must acknowledge
+    /// nothing.</summary>
     private void MoveFolder()
     {
         if (_disk.Running!.IsDead)
@@ -334,7 +335,7 @@ internal sealed class ModelSchedule
         var mark = reader.ReadDurableMark();
         if (_writer!.Status.State == WriterState.Failed && mark == reader.FirstOffset)
         {
-            // A failed write tore the mark. Until recovery rewrites it, a new reader may read nothing.
+            // After a failed write, the mark is torn. Until recovery rewrites it, a new reader must read nothing.
             return;
         }
 
@@ -401,7 +402,7 @@ internal sealed record ModelGroup(string[] Users, string? Key, int Rejected)
     /// <summary>Set on acknowledgement.</summary>
     public Receipt? Receipt { get; set; }
 
-    /// <summary>The durable mark at the first attempt. The record, if any, is not below it.</summary>
+    /// <summary>The durable mark at the first attempt. The record, if it exists, is at this offset or after it.</summary>
     public long MarkAtFirstAttempt { get; set; } = long.MaxValue;
 
     /// <summary>Set if the answer to its only attempt was 'nothing was appended'.</summary>

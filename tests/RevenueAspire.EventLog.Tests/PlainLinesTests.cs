@@ -32,8 +32,8 @@ public sealed class PlainLinesTests
         "{\"userId\":\"" + new string('u', 257) + "\",\"name\":\"add_revenue\",\"value\":1}",
     ];
 
-    /// <summary>Random lines, plain and odd, with all kinds of line ends, some cut off or broken. Both paths must give the same events, rejects, line numbers
-    /// and bytes.</summary>
+    /// <summary>Uses random lines, plain or unusual, with all kinds of line ends, some cut off or invalid. Both paths must return the same events, rejections,
+    /// line numbers and bytes.</summary>
     [Fact]
     public void AddPlainLines_agrees_with_Add_line_by_line()
     {

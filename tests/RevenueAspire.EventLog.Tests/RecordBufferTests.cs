@@ -47,11 +47,12 @@ public sealed class RecordBufferTests
         Assert.True(LargeBlock.BytesInUse >= Large);
         buffer.Clear();
 
-        // Other tests' blocks and the kept ones come and go meanwhile, but are smaller in total.
+        // Blocks of other tests and kept blocks change the number meanwhile, but they are smaller in total.
         Assert.InRange(LargeBlock.BytesInUse, 0, before + (Large / 2));
     }
 
-    /// <summary>One thread parses an event, another answers it. A pool that keeps arrays per thread would allocate almost every array.</summary>
+    /// <summary>One thread parses an event and another answers it. With a pool that keeps arrays per thread, almost every array would be a new
+    /// allocation.</summary>
     [Fact]
     public void Many_events_in_flight_reuse_memory_that_another_thread_returned()
     {

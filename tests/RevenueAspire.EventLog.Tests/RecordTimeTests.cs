@@ -31,7 +31,7 @@ public sealed class RecordTimeTests
     [InlineData("{\"userId\":\"a\",\"timestamp\":\"" + Time)]
     [InlineData("{\"userId\":\"a\",\"timestamp\":\"" + Time + "\",\"caller\":\"x")]
     [InlineData("{\"userId\":\"a\",\"timestamp\":\"" + Time + "\",\"caller\":1}")]
-    public void Without_a_time_of_the_server_there_is_none(string record) =>
+    public void A_record_without_a_server_time_has_no_time(string record) =>
         Assert.False(RecordTime.TryRead(Encoding.UTF8.GetBytes(record), out _));
 
     [Fact]

@@ -181,7 +181,7 @@ public sealed class RecoveryTests : IDisposable
         await MakeAsync("a", "b+c+d", "e");
         var bytes = File.ReadAllBytes(Segment(0));
 
-        // The page with the first record is lost, while the records in the middle look whole.
+        // The page with the batch's first record is lost, but its later records look whole.
         bytes.AsSpan((int)_ends[0], 20).Clear();
         File.WriteAllBytes(Segment(0), bytes);
         SetMark(_ends[0]);
@@ -192,7 +192,7 @@ public sealed class RecoveryTests : IDisposable
         Assert.Equal(bytes, File.ReadAllBytes(Segment(0)));
         Assert.Equal([(_ends[0], _ends[1])], ReadWithDamage("a", "e"));
 
-        // The damage stays reported: the seal records it, and the next start continues after it.
+        // The seal records the damage, so readers still report it after the next start, which continues after it.
         await OpenAsync(RecoveryCase.Clean, _ends[2]);
         Assert.Equal([(_ends[0], _ends[1])], ReadWithDamage("a", "e"));
     }
@@ -314,7 +314,7 @@ public sealed class RecoveryTests : IDisposable
         Read("a");
     }
 
-    /// <summary>Checks the promises of all rows, over all combinations of small facts.</summary>
+    /// <summary>Checks the promises of all rows, for all combinations of small offsets.</summary>
     [Fact]
     public void L6_no_row_cuts_below_the_mark_or_lowers_it_or_drops_a_whole_group()
     {

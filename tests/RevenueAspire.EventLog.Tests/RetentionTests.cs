@@ -23,7 +23,7 @@ public sealed class RetentionTests : IDisposable
         Assert.Equal(0, writer.Files().Retention.RemoveApplied(writer.DurableMark, retainBytes: writer.DurableMark));
         Assert.Equal(starts, Starts());
 
-        // 64 KB before the applied offset stay, and so do the segments that end in them or later.
+        // The 64 KB before the applied offset stay. So every segment that ends after their beginning stays.
         Assert.Equal(starts[2], writer.Files().Retention.RemoveApplied(starts[2] + (64 * 1024) + 1, retainBytes: 0));
         Assert.Equal(starts[2..], Starts());
         Assert.Equal(starts[2], writer.Files().FirstOffset);
@@ -52,7 +52,7 @@ public sealed class RetentionTests : IDisposable
             Assert.True(writer.Files().KeysFrom < next);
         }
 
-        // Keys are remembered from after key-1, which is inside the first segment. That segment may be removed only once all its keys are forgotten.
+        // The key window begins after key-1, inside the first segment. That segment may be removed only when all its keys are forgotten.
         await using var again = Open(keyWindow: 2);
         Assert.Equal(0, again.Files().Retention.RemoveApplied(long.MaxValue, retainBytes: 0));
         await AppendAsync(again, segments: 5);

@@ -56,7 +56,7 @@ public sealed class WriteOutTests
     }
 
     [Fact]
-    public void A_file_without_support_for_writing_out_ahead_is_no_error()
+    public void A_file_system_without_support_for_write_out_is_no_error()
     {
         using var directory = new TempDirectory();
         using var file = PhysicalFileSystem.Instance.Open(directory.File("a"), OpenKind.CreateNew);

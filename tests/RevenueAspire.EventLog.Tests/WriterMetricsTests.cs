@@ -15,7 +15,7 @@ public sealed class WriterMetricsTests
         using var listener = new MeterListener();
         listener.InstrumentPublished = (instrument, self) =>
         {
-            // Instruments published on this thread while the writer opens belong to it. Other tests have writers, too.
+            // Other tests have writers, too. The instruments of this writer are those published on this thread while it opens.
             if (isOurs && instrument.Meter.Name == WriterMetrics.MeterName && Environment.CurrentManagedThreadId == thread)
             {
                 self.EnableMeasurementEvents(instrument);

@@ -41,7 +41,7 @@ public sealed class EventTypesTests
         Assert.Equal(32, types.Fingerprint.Length);
     }
 
-    /// <summary>The fingerprint is stored with frozen ranges. If its form changed, a processor could not take over an older processor's range.</summary>
+    /// <summary>Frozen ranges contain the fingerprint. If its computation changed, a new processor could not take over the range of an older one.</summary>
     [Fact]
     public void The_fingerprint_is_the_hash_of_version_names_and_signs() => Assert.Equal(
         SHA256.HashData([EventParser.Version, 11, 1, .. "add_revenue"u8, 16, 0xFF, .. "subtract_revenue"u8]),

@@ -21,7 +21,7 @@ internal static class EveryPath
             Assert.Fail($"general path: {general}\nParse:        {parsed}\nParseAndCompact: {compact}\noracle:       {expected}\n{which}: {Show(line)}");
         }
 
-        // Before the end of the text, and far enough from it for the path that looks at more bytes than a line has.
+        // Test the line near the end of the text, and far from the end, for the path that reads beyond the end of a line.
         JudgePlainLine(parser, line, expected, which, linesBehind: 1);
         JudgePlainLine(parser, line, expected, which, linesBehind: 3);
         if (expected.Outcome == ParseOutcome.Event)
@@ -38,7 +38,7 @@ internal static class EveryPath
 
     public static ParsedLine Judge(string line, EventTypes? types = null) => Judge(Encoding.UTF8.GetBytes(line), types);
 
-    /// <summary>From the front of several lines, TryTakePlainLine must take exactly the first one, with the same result as Parse.</summary>
+    /// <summary>From a text of several lines, TryTakePlainLine must take exactly the first line, with the same result as Parse.</summary>
     private static void JudgePlainLine(EventParser parser, byte[] line, ParsedLine expected, string which, int linesBehind)
     {
         var next = "{\"userId\":\"next\",\"name\":\"add_revenue\",\"value\":5}\n"u8.ToArray();
@@ -53,18 +53,18 @@ internal static class EveryPath
         var first = lines.AsSpan(0, taken - 1);
         Assert.True(parser.ParseGeneral(first, out var parsed, out _) == ParseOutcome.Event && parsed.Delta == delta
             && parsed.UserId.SequenceEqual(lines.AsSpan(EventParser.PlainUserIdAt, userIdLength)),
-            $"Taken, but the general path disagrees. {which}: {Show(line)}");
+            $"The fast path takes the line, but the general path disagrees. {which}: {Show(line)}");
         Assert.True(taken <= line.Length || expected.Outcome == ParseOutcome.Event, $"Taken, but not an event. {which}: {Show(line)}");
         Assert.Equal(0, parser.TryTakePlainLine(lines.AsSpan(0, taken - 1), out _, out _));
 
-        // A generated line may end with a newline as white space: then a blank line follows.
+        // A generated line may itself end with a newline. Then a blank line follows it.
         if (parser.Types == EventTypes.Default && taken == line.Length + 1)
         {
             JudgePlainLines(parser, lines, first, parsed, 1 + linesBehind, which);
         }
     }
 
-    /// <summary>All of the lines are taken, if the first one is.</summary>
+    /// <summary>TakePlainLines must take all of the lines, if it takes the first one.</summary>
     private static void JudgePlainLines(EventParser parser, byte[] lines, ReadOnlySpan<byte> first, ParsedEvent parsed, int count, string which)
     {
         var (at, events) = (0, new PlainEvent[count + 1]);
@@ -72,7 +72,7 @@ internal static class EveryPath
         Assert.True(
             events[0].Delta == parsed.Delta && parsed.UserId.SequenceEqual(lines.AsSpan(events[0].UserIdAt, events[0].UserIdLength))
                 && events[^2].Delta == 5 && "next"u8.SequenceEqual(lines.AsSpan(events[^2].UserIdAt, events[^2].UserIdLength)),
-            $"The events are others. {which}: {Show(lines)}");
+            $"The events differ. {which}: {Show(lines)}");
         at = 0;
         Assert.True(parser.TakePlainLines(lines, ref at, int.MaxValue, events.AsSpan(0, 1)) == 1 && at == first.Length + 1);
         at = 0;

@@ -95,7 +95,8 @@ internal static partial class Oracle
 
     private static ParsedLine Rejected(RejectReason reason) => ParsedLine.Rejected(reason) with { Compact = "" };
 
-    /// <summary>Whether the line exceeds 64 levels before any grammar fault. Without the depth limit the same text then fails later, or not at all.</summary>
+    /// <summary>Whether the line exceeds 64 levels before any grammar fault. If so, the parser without a depth limit fails later in the text, or not at
+    /// all.</summary>
     private static bool IsAboutDepth(byte[] text, JsonException limited)
     {
         try

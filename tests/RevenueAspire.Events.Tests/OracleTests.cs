@@ -56,7 +56,7 @@ public sealed class OracleTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void Short_lines_with_one_byte_changed_get_the_oracles_answer()
+    public void Short_lines_with_one_changed_byte_get_the_result_of_the_oracle()
     {
         // Lengths of user ids around one vector, and of values around one load of eight digits.
         foreach (var (userId, value) in new[] { (7, 1), (8, 7), (31, 8), (32, 3), (33, 9) })

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace RevenueAspire.Events.Tests;
 
-/// <summary>Which lines take the fast path, so that it is not lost unnoticed. Other tests check the results.</summary>
+/// <summary>The lines that must take the fast path. Other tests check only the results, so they would not notice if it were never taken.</summary>
 public sealed class PlainLineTests
 {
     [Theory]

@@ -143,7 +143,7 @@ public sealed class RejectedLineTests
     [InlineData("{\"userId\":1,\"userId\":2}", RejectReason.UserIdDuplicate)]
     [InlineData("{\"userId\":\"\",\"name\":\"refund\",\"value\":1.5", RejectReason.InvalidJson)]
     [InlineData("{\"userId\":\"\\u0000\\ud800\",\"name\":\"refund\",\"value\":1.5}", RejectReason.UserIdHasLoneSurrogate)]
-    public void Of_several_faults_the_outermost_is_reported_then_userId_name_value(string line, RejectReason reason) => Rejects(reason, line);
+    public void With_several_faults_the_outermost_is_reported_then_userId_name_value(string line, RejectReason reason) => Rejects(reason, line);
 
     [Fact]
     public void A_lone_surrogate_after_the_length_limit_is_still_reported() =>

@@ -73,7 +73,7 @@ public sealed class BinariesTests
         Assert.Equal(18, found[0].MajorVersion);
         Assert.Single(Directory.EnumerateFileSystemEntries(directory.File("cache")));
 
-        // From now on the cache is used, and its programs run.
+        // From now on, the programs come from the cache, and they run.
         await using var server = await LocalPostgresServer.StartAsync(LocalServer.Options(directory, log: log.Add, search: search), CancellationToken.None);
         Assert.StartsWith("18", await LocalServer.QueryAsync<string>(server.ConnectionString(), "show server_version"), StringComparison.Ordinal);
         Assert.DoesNotContain(log, line => line.StartsWith("fetching", StringComparison.Ordinal));

@@ -3,10 +3,10 @@ using Xunit.MicrosoftTestingPlatform;
 
 namespace RevenueAspire.LocalPostgres.Tests;
 
-/// <summary>Runs the tests. With <see cref="OwnServer"/>, it owns a server until it is killed, as an AppHost does.</summary>
+/// <summary>Runs the tests. With <see cref="OwnServer"/>, starts a server and owns it until this process is killed, as an AppHost does.</summary>
 internal static class Program
 {
-    /// <summary>The first argument of such a process, followed by the data directory, the port, and whether the server stops with its owner.</summary>
+    /// <summary>The first argument for owning a server. The data directory, the port, and whether the server stops with its owner follow.</summary>
     public const string OwnServer = "own-server";
 
     public static async Task<int> Main(string[] args)

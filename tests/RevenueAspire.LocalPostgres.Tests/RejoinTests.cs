@@ -20,7 +20,7 @@ public sealed class RejoinTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_former_primary_becomes_a_copy_of_the_new_one_and_loses_commits_without_a_copy()
+    public async Task A_former_primary_becomes_a_copy_of_the_new_one_and_loses_commits_that_only_it_had()
     {
         var former = await StartPrimaryAsync("former");
         await LocalServer.ExecuteAsync(former.ConnectionString(), "create table kept(n int); insert into kept values (1)");

@@ -51,7 +51,7 @@ public sealed class StandbyTests
             }
         }
 
-        // Starting the primary and setting its password waits for no standby. The standby then follows it on another port.
+        // The primary's start, which also sets its password, does not wait for a standby. The standby then follows it on another port.
         await using var again = await StartPrimaryAsync(directory);
         await using var follower = await StartStandbyAsync(directory, "a", again.Port);
         await LocalServer.ExecuteAsync(again.ConnectionString(), "insert into kept values (4)");

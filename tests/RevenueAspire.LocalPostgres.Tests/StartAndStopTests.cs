@@ -82,7 +82,7 @@ public sealed class StartAndStopTests
         var clock = Stopwatch.StartNew();
         await server.StopAsync(new CancellationToken(canceled: true));
 
-        // The fast shutdown alone would take its 10 s. The immediate one takes 5 s before the kill.
+        // With the fast shutdown, this would take 10 s more. The immediate shutdown takes 5 s until the kill.
         Assert.InRange(clock.Elapsed, TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(14.9));
         Assert.True(server.Exited.IsCompletedSuccessfully);
 
@@ -115,7 +115,7 @@ public sealed class StartAndStopTests
         var server = await LocalServer.StartAsync(
             directory, log: line => _ = line.Contains("listening", StringComparison.Ordinal) ? throw new InvalidOperationException("full disk") : 0);
 
-        // More output than a pipe can hold: if it were not read, the server would hang here.
+        // Write more output than a pipe can hold. If the output were not read, the server would hang here.
         await LocalServer.ExecuteAsync(server.ConnectionString(), "do $$ begin for i in 1..200 loop raise log '%', repeat('x', 1000); end loop; end $$");
         var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => server.StopAsync(CancellationToken.None));
         Assert.Equal("full disk", failure.Message);

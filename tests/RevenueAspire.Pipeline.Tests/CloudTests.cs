@@ -52,7 +52,7 @@ public sealed class CloudTests
 
         await load.WaitAsync(TimeSpan.FromSeconds(90));
 
-        // Any replica answers for any receipt, even for one from a process that has ended.
+        // Each replica knows each receipt, even those from processes that have ended.
         foreach (var receipt in receipts.Keys.Take(20))
         {
             var answer = await Eventually.GetAsync(async () => await http.GetStringAsync(new Uri($"{apis[0].Url}/receipts/{receipt}")) is var text

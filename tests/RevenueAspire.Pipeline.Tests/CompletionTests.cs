@@ -6,7 +6,7 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.Pipeline.Tests;
 
 /// <summary>
-/// In each installed shell, the completion scripts complete the typed words by calling the program. For PowerShell, only the syntax is checked.
+/// The completion scripts in each installed shell, which call the program to complete words. For PowerShell, only the syntax is checked.
 /// </summary>
 public sealed class CompletionTests
 {
@@ -23,7 +23,7 @@ public sealed class CompletionTests
     {
         Shell.Require("bash");
 
-        // Calls the completion as bash does, with the line, the cursor position, its words, and the current word.
+        // Call the completion function as bash does, with the line, the cursor position, the words and the current word.
         const string Complete =
             """
             source <("$PROGRAM" completion bash) || exit 9
@@ -58,7 +58,7 @@ public sealed class CompletionTests
             File.WriteAllText(directory.File(name), "");
         }
 
-        // Completes file names only where a command takes a file.
+        // File names must be completed only where a command takes a file.
         var (code, output) =
             Run("fish", ["--no-config", "-c", Complete], new() { ["FOLDER"] = Folder("RevenueAspire.Client"), ["HOME"] = directory.Path }, directory.Path);
         Assert.Equal((0, "send\n--url --users\nzipf\nbash\na-file.jsonl\n"), (code, output));
@@ -69,7 +69,7 @@ public sealed class CompletionTests
     {
         Shell.Require("zsh");
 
-        // A shell in a separate terminal, and the tab key. The script waits for each answer, at most a minute.
+        // Runs a shell in a separate terminal, and sends the tab key. The script waits at most a minute for each answer.
         const string Complete =
             """
             zmodload zsh/zpty
@@ -130,7 +130,7 @@ public sealed class CompletionTests
     {
         var variables = new Dictionary<string, string?>(environment);
 
-        // A program's own executable searches for .NET in the usual places; the tests may run on another installation.
+        // The program's executable searches for .NET only in the usual places, but the tests may use another installation.
         if (Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host)
         {
             variables["DOTNET_ROOT"] = Path.GetDirectoryName(host);

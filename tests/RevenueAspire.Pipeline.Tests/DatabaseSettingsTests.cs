@@ -72,7 +72,7 @@ public sealed class DatabaseSettingsTests
         await ExecuteAsync(admin, $"alter database {database.Database} set default_transaction_read_only = on");
         await ExecuteAsync(admin, $"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database.Database}'");
 
-        // The next writer has reconnected and found the database read-only.
+        // Wait until the writer has reconnected and found the database read-only.
         var during = PostAsync("during");
         await Eventually.IsTrueAsync(() => installation.Outputs().Contains("the database is read-only", StringComparison.Ordinal));
         await ExecuteAsync(admin, $"alter database {database.Database} reset default_transaction_read_only");

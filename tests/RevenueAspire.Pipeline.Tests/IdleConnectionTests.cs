@@ -13,7 +13,7 @@ public sealed class IdleConnectionTests(ITestOutputHelper output)
     private const int OpenFilesOfOthers = 1_000;
     private const int AtOnce = 64;
 
-    /// <summary>Most bytes of API memory per idle connection, including four blocks of its memory pool.</summary>
+    /// <summary>Maximum bytes of API memory per idle connection, including four blocks of the memory pool.</summary>
     private const long MaxBytesPerConnection = 40_000;
 
     [Fact]

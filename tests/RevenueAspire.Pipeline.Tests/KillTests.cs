@@ -29,7 +29,7 @@ public sealed class KillTests
             {
                 var receipt = await installation.PostUntilAcknowledgedAsync(next.Event, next.Key);
 
-                // A client that missed the answer repeats the request: same receipt, nothing counted twice.
+                // Repeat the requests, as a client that missed the answer does: each gets the same receipt, and nothing counts twice.
                 if (next.Key.EndsWith('7'))
                 {
                     Assert.Equal(receipt, await installation.PostUntilAcknowledgedAsync(next.Event, next.Key));
@@ -60,7 +60,7 @@ public sealed class KillTests
         await installation.StartApiAsync();
         installation.StartProcessor();
 
-        // Kill each run when a random share of the file is on disk, so there is something to resume and something left to send.
+        // Kill each run when a random share of the file is in the log. So one part is sent, and the next run must send the rest.
         for (var (kill, share) = (0, 0.0); kill < 2; kill++)
         {
             share += 0.05 + random.NextDouble() / 4;
@@ -77,7 +77,7 @@ public sealed class KillTests
     }
 
     [Fact]
-    public async Task The_api_accepts_without_a_database_and_the_ledger_catches_up_also_after_kill_9_of_Postgres()
+    public async Task The_api_accepts_events_without_a_database_and_the_ledger_catches_up_also_after_kill_9_of_Postgres()
     {
         using var directory = TempDirectory.ForPostgres();
         var options = new LocalPostgresOptions { DataDirectory = directory.File("data"), Port = FreePort.Next(), Password = "pipeline", StopWithParent = true };
@@ -85,7 +85,7 @@ public sealed class KillTests
             $"Host=127.0.0.1;Port={options.Port};Username=postgres;Password=pipeline;Database=revenuedb;Timeout=5");
         await installation.StartApiAsync();
         installation.StartProcessor();
-        var random = Seed.Random(nameof(The_api_accepts_without_a_database_and_the_ledger_catches_up_also_after_kill_9_of_Postgres));
+        var random = Seed.Random(nameof(The_api_accepts_events_without_a_database_and_the_ledger_catches_up_also_after_kill_9_of_Postgres));
         var totals = new Totals();
         await PostAsync("before", 50);
         Assert.Contains("Degraded", await installation.Http.GetStringAsync(new Uri("/health", UriKind.Relative)), StringComparison.Ordinal);

@@ -75,7 +75,7 @@ public sealed class LeakTests
         said.AddRange(collector.Received.Select(body => ("an export", body)));
         Assert.Contains(said, one => one.Where == "an export" && one.Bytes.AsSpan().IndexOf("RevenueAspire.Api"u8) >= 0);
 
-        // Each kind of request must have a span, accepted and refused; otherwise the test has not checked the traces.
+        // Each kind of request, accepted or refused, must have a span. Otherwise the test would not have checked the traces.
         foreach (var span in new[] { "POST /liveEvent", "POST /liveEvents", "GET /userEvents/{userid}" })
         {
             Assert.Contains(said, one => one.Where == "an export" && one.Bytes.AsSpan().IndexOf(Encoding.UTF8.GetBytes(span)) >= 0);

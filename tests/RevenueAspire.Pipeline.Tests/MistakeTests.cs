@@ -25,7 +25,7 @@ public sealed class MistakeTests
     [InlineData("RevenueAspire.Processor", 2, "--repair", "verify", "--repair")]
     public async Task A_wrong_command_line_is_reported_by_name(string project, int exitCode, string named, params string[] arguments)
     {
-        // Use a database if the command gets that far, so the file is the only error.
+        // If the command line is valid, provide a database, so that the file is the only error.
         await using var installation = exitCode == 2 ? Installation.WithoutDatabase() : await Installation.CreateAsync();
         await using var process = await installation.RunAsync(project, arguments);
         AssertWords(process, exitCode);

@@ -54,7 +54,7 @@ public sealed class PoolerTests
         await load.WaitAsync(TimeSpan.FromSeconds(60));
         if (await files.WaitForExitAsync(TimeSpan.FromSeconds(60)) == 1)
         {
-            // It started while the pooler was down, and reported that at once.
+            // This process started while the pooler was down, and reported that at once.
             await using var again = await installation.RunAsync("RevenueAspire.Processor", "process", file.Path);
             Assert.True(again.ExitCode == 0, again.Output);
         }

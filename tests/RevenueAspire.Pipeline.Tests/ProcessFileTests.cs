@@ -17,7 +17,7 @@ public sealed class ProcessFileTests
             Seed.Random(nameof(Two_processes_on_the_same_file_count_it_once_and_a_copy_changes_nothing)), events: 200_000, users: 5_000, badEvery: 5_000);
         var both = await Task.WhenAll(
             installation.RunAsync("RevenueAspire.Processor", "process", file.Path), installation.RunAsync("RevenueAspire.Processor", "process", file.Path));
-        // The file has rejected lines, so both processes exit with 3, regardless of which counted them.
+        // The file has rejected lines, so both processes exit with 3, even the one that counted none of them.
         Assert.All(both, process => Assert.True(process.ExitCode == 3, $"{process.ExitCode}: {process.Output}; {Seed.Hint}"));
         await installation.AssertLedgerAsync(file.Totals);
 

@@ -5,7 +5,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary>Rotates secrets in the settings file of a running API as docs/operations.md describes, with only an editor.</summary>
+/// <summary>Rotates secrets by editing the settings file of a running API, as docs/operations.md describes.</summary>
 public sealed class SecretRotationTests
 {
     [Fact]
@@ -21,14 +21,14 @@ public sealed class SecretRotationTests
         await api.WaitForUrlAsync(installation.ApiUrl + "/health");
         Assert.Equal(["old"], await AcceptedAsync(installation));
 
-        // A rotation: both secrets, then only the new one. Once written in place, once as a replaced file, as some editors do.
+        // Rotate the secret: configure both secrets, then only the new one. Write the file once in place, and replace it once, as some editors do.
         Write(settings, Secrets("old", "new"));
         await Eventually.EqualsAsync("old new", async () => string.Join(' ', await AcceptedAsync(installation)));
         Write(settings + ".new", Secrets("new"));
         File.Move(settings + ".new", settings, overwrite: true);
         await Eventually.EqualsAsync("new", async () => string.Join(' ', await AcceptedAsync(installation)));
 
-        // Three errors; the API reports the cause of each.
+        // Make three errors. The API must report the cause of each.
         Write(settings, """{ "Ingest": { "Secrets": ["other" """);
         await api.WaitForLineAsync("The changed settings file appsettings.json cannot be read; the previous secrets stay in force");
         Write(settings, Secrets(""));
@@ -62,7 +62,7 @@ public sealed class SecretRotationTests
 
     private static void Write(string path, string text) => File.WriteAllText(path, text, new UTF8Encoding(false));
 
-    /// <summary>Copies the API's program folder, since all tests share the one of the build.</summary>
+    /// <summary>Copies the API's program folder, because all tests share the build's output folder.</summary>
     private static string CopyApi(string to)
     {
         var from = Path.GetDirectoryName(Repository.Executable("RevenueAspire.Api"))!;

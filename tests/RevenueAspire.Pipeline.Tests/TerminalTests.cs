@@ -16,7 +16,7 @@ public sealed partial class TerminalTests
         var file = EventFile.Write(installation.File("input.jsonl"),
             Seed.Random(nameof(Progress_goes_to_standard_error_and_only_the_result_to_standard_output)), events: 40, users: 5);
 
-        // Slow enough to print progress, which appears every three seconds.
+        // Send slowly enough that progress, which appears every three seconds, is printed.
         ServiceProcess[] runs =
         [
             installation.Start("RevenueAspire.Client", "send", file.Path, "--rate", "10", "--json"),

@@ -5,7 +5,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.ServiceDefaults.Tests;
 
-/// <summary>A session with defaults that would write or read wrong data is refused by name, regardless of the source of the defaults.</summary>
+/// <summary>If a session default would cause wrong data, the session is refused, and the message names the default, regardless of its source.</summary>
 public sealed class SessionCheckTests
 {
     [Theory]
@@ -76,7 +76,8 @@ public sealed class SessionCheckTests
         await pooler.StartAsync();
         await using var source = Source(pooler.ConnectionString);
 
-        // Longer than the pooler's buffer: after a reset before the statement, the pooler could give the session to another client within the statement.
+        // Send a statement longer than the pooler's buffer. If a reset preceded it, the pooler could give the session to another client in the middle of the
+        // statement.
         var statement = $"select '{new string('w', 60_000)}'";
         await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
         {

@@ -70,7 +70,7 @@ public sealed class TelemetryTests
         Assert.All(received.Where(r => r.Path == "traces"), r => Assert.DoesNotContain("GET /userEvents/anna", r.Text, StringComparison.Ordinal));
     }
 
-    /// <summary>One request in a hundred is traced. The others create no activity at all. A caller's own decision is followed.</summary>
+    /// <summary>One request in a hundred is traced, and the others create no activity. If a caller has decided, its decision applies.</summary>
     [Fact]
     public async Task By_default_few_requests_are_traced_and_the_decision_of_a_caller_is_followed()
     {
@@ -132,7 +132,7 @@ public sealed class TelemetryTests
         {
             ShouldListenTo = source => source.Name is "Npgsql" || source == merges,
             Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
-            // Other tests use other databases.
+            // Select by database, because other tests use other databases.
             ActivityStopped = span =>
             {
                 if (span.Source == merges || span.TagObjects.Any(tag => name.Equals(tag.Value)))
@@ -187,7 +187,7 @@ public sealed class TelemetryTests
         }
     }
 
-    /// <summary>A caller in another process, whose activities are not exported here.</summary>
+    /// <summary>Simulates a caller in another process, by not exporting its activities.</summary>
     private static HttpClient Untraced() => new(new SocketsHttpHandler { ActivityHeadersPropagator = null });
 
     private static (string, string)[] Exporting(string collector) =>

@@ -12,7 +12,7 @@ internal static class TestServer
         Action<WebApplicationBuilder>? build = null, Action<WebApplication>? map = null, params (string Key, string Value)[] settings)
     {
         var builder = WebApplication.CreateSlimBuilder();
-        // Only the test's settings: the environment of the test run may contain settings of a service.
+        // Use only the test's settings, because the environment of the test run may contain settings of a service.
         builder.Configuration.Sources.Clear();
         builder.Configuration.AddInMemoryCollection(settings.Select(s => KeyValuePair.Create(s.Key, (string?)s.Value)));
         builder.WebHost.UseUrls("http://127.0.0.1:0");

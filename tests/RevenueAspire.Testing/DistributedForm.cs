@@ -1,10 +1,10 @@
 namespace RevenueAspire.Testing;
 
-/// <summary>Makes a plain database look like one that Citus distributes, so that the statements for Citus run in it.</summary>
+/// <summary>Makes a plain database look like one that is distributed by Citus, so that the statements for Citus run in it.</summary>
 public static class DistributedForm
 {
-    /// <summary>After db.sql: the trigger on the table, the list of committed transactions, and the question to the workers. Its answer is the table
-    /// <c>worker</c>: a row is a prepared transaction, null an unreachable worker.</summary>
+    /// <summary>Run this after db.sql. It creates the trigger on the table, the list of committed transactions, and the function that queries the workers. The
+    /// rows of table <c>worker</c> determine its answer: each is a prepared transaction, or null for an unreachable worker.</summary>
     public const string Script =
         """
         create function citus_truncate_trigger() returns trigger language plpgsql as 'begin return null; end';

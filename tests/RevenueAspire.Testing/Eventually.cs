@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>Bounded waiting for events in other processes and threads.</summary>
+/// <summary>Waits, with a time limit, for events in other processes and threads.</summary>
 public static class Eventually
 {
     /// <summary>The default time limit.</summary>

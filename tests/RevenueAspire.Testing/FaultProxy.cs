@@ -14,16 +14,16 @@ public enum Cut
     /// <summary>The server receives half of the request.</summary>
     WithinRequest,
 
-    /// <summary>The server receives the request, and the proxy cuts the connection at once.</summary>
+    /// <summary>The server receives the request, and the proxy cuts the connection immediately afterwards.</summary>
     AfterRequest,
 
-    /// <summary>The server answers, but the proxy drops the answer: the request is done, and the client cannot know it.</summary>
+    /// <summary>The server answers, but the proxy drops the answer. The request was executed, but the client cannot know this.</summary>
     AfterAnswer,
 }
 
 /// <summary>
-/// Relays TCP connections to local servers, and cuts, delays, holds or refuses them on request. It counts the bytes of one read as one request or answer.
-/// Disposal ends all connections. Thread-safe.
+/// Relays TCP connections to local servers, and cuts, delays, holds or refuses them on request. Treats the bytes of one read as one request or answer. Disposal
+/// ends all connections. Thread-safe.
 /// </summary>
 public sealed class FaultProxy : IAsyncDisposable
 {
@@ -85,7 +85,7 @@ public sealed class FaultProxy : IAsyncDisposable
         set => Volatile.Write(ref _answersToLose, value);
     }
 
-    /// <summary>Whether the proxy holds all data in both directions, with connections open.</summary>
+    /// <summary>Whether the proxy holds back all data in both directions, but keeps connections open.</summary>
     public bool Holds
     {
         get => _holds;
@@ -96,7 +96,7 @@ public sealed class FaultProxy : IAsyncDisposable
     public string Through(string connectionString) =>
         new NpgsqlConnectionStringBuilder(connectionString) { Host = "127.0.0.1", Port = Port }.ConnectionString;
 
-    /// <summary>Holds all data, starting with the answer to the next append or merge.</summary>
+    /// <summary>Holds back all data, from the answer to the next append or merge on.</summary>
     public void HoldFromNextAppend() => Interlocked.Exchange(ref _holdsFromAppend, 1);
 
     /// <summary>Delays each message in both directions.</summary>
@@ -265,7 +265,7 @@ public sealed class FaultProxy : IAsyncDisposable
 
         public Connection(TcpClient client)
         {
-            // A pooler forwards an answer in pieces. With Nagle's algorithm, each would wait 40 ms for the previous piece's acknowledgement.
+            // A pooler forwards an answer in pieces. With Nagle's algorithm, each piece would wait 40 ms for the acknowledgement of the previous one.
             client.NoDelay = true;
             Client = client;
         }

@@ -5,7 +5,7 @@ namespace RevenueAspire.Testing;
 
 /// <summary>Free ports on loopback. Thread-safe.</summary>
 /// <remarks>
-/// All are below the kernel's range for outgoing connections: otherwise, a connection could take a port just before a test's service starts.
+/// All ports are below the kernel's range for outgoing connections. Otherwise such a connection could take a port just before a test's service starts.
 /// </remarks>
 public static class FreePort
 {

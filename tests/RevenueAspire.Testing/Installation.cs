@@ -75,7 +75,7 @@ public sealed class Installation : IAsyncDisposable
     public ServiceProcess Start(string project, params string[] arguments) => Start(project, new Dictionary<string, string?>(), arguments);
 
     /// <summary>Starts any of the executables with this installation's settings; additional settings override them.</summary>
-    /// <exception cref="ObjectDisposedException">The installation is disposed, so nothing would end the process.</exception>
+    /// <exception cref="ObjectDisposedException">The installation is disposed, so it could not end the process.</exception>
     public ServiceProcess Start(string project, IReadOnlyDictionary<string, string?> settings, params string[] arguments)
     {
         var environment = Environment;
@@ -123,7 +123,7 @@ public sealed class Installation : IAsyncDisposable
             TimeSpan.FromSeconds(40),
             $"acknowledgement of {key}");
 
-    /// <summary>Revenue over HTTP once the ledger has the receipt's event, even if its processor starts slowly.</summary>
+    /// <summary>Reads the revenue over HTTP. Waits until the ledger has the receipt's event, even if the processor starts slowly.</summary>
     public async Task<BigInteger?> RevenueAfterAsync(string userId, string receipt)
     {
         for (var attempt = 1; ; attempt++)
@@ -134,7 +134,7 @@ public sealed class Installation : IAsyncDisposable
             }
             catch (HttpRequestException exception) when (exception.StatusCode == HttpStatusCode.ServiceUnavailable && attempt < 6)
             {
-                // The request has waited for Api:ReadAfterTimeout; the test repeats it.
+                // The request has waited for Api:ReadAfterTimeout, so repeat it.
             }
         }
     }
@@ -181,7 +181,7 @@ public sealed class Installation : IAsyncDisposable
         await using var verify = await RunAsync("RevenueAspire.Processor", "verify");
         Require(verify.ExitCode == 0, $"verify: {verify.ExitCode}\n{verify.Output}\n{Seed.Hint}");
 
-        // An event that counts twice could arrive after the first comparison.
+        // Compare again, because an event that counts twice could arrive after the first comparison.
         var late = expected.DifferenceTo(await LedgerAsync());
         Require(late.Length == 0, $"{late}. {Seed.Hint}\n{Outputs()}");
     }

@@ -62,7 +62,7 @@ public sealed class PatroniCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Creates an empty UTF-8 database; returns the services' connection string, with all hosts and a search for the primary.</summary>
+    /// <summary>Creates an empty UTF-8 database; returns the services' connection string, which names all hosts and lets the driver find the primary.</summary>
     public async Task<string> CreateDatabaseAsync()
     {
         var name = "t" + Guid.NewGuid().ToString("N");
@@ -137,7 +137,8 @@ public sealed class PatroniCluster : IAsyncDisposable
         $"Host={string.Join(',', _ports.Select(port => $"127.0.0.1:{port}"))};Username=postgres;Password={Password};Database={database};"
         + "Timeout=5;Target Session Attributes=primary;Host Recheck Seconds=1";
 
-    /// <summary>Patroni's YAML configuration, written as JSON. The times are the shortest that Patroni accepts; docs/operations.md has longer ones.</summary>
+    /// <summary>Patroni's YAML configuration, written as JSON. The timeouts are the shortest that Patroni accepts; docs/operations.md recommends longer
+    /// ones.</summary>
     private string Configuration(int node) => JsonSerializer.Serialize(new
     {
         scope = "revenue",

@@ -98,7 +98,7 @@ public sealed class PgBouncer(string program, string database, Action<string>? l
         }
         catch (OperationCanceledException)
         {
-            // A transaction stayed open beyond the limit.
+            // A transaction was still open at the limit.
         }
 
         await KillAsync();

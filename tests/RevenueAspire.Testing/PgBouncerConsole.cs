@@ -36,7 +36,7 @@ internal static class PgBouncerConsole
         }
     }
 
-    /// <summary>Writes a message: its type, except for the first message; its length, which includes the length field; its text.</summary>
+    /// <summary>Writes a message: its type (the first message has none), its length including the length field, and its text.</summary>
     private static async Task WriteAsync(NetworkStream stream, char? type, string text, CancellationToken cancellationToken)
     {
         var message = new byte[HeaderBytes + text.Length];

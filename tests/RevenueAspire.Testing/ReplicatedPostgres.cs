@@ -46,7 +46,7 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
         }
     }
 
-    /// <summary>Creates an empty UTF-8 database; returns the services' connection string, with all hosts and a search for the primary.</summary>
+    /// <summary>Creates an empty UTF-8 database; returns the services' connection string, which names all hosts and lets the driver find the primary.</summary>
     public async Task<string> CreateDatabaseAsync()
     {
         var name = "t" + Guid.NewGuid().ToString("N");
@@ -55,8 +55,8 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
     }
 
     /// <summary>
-    /// The services' connection string, with all hosts and a search for the primary. The current primary comes first: each new connection would wait for
-    /// the timeout of a frozen host before it.
+    /// The services' connection string, which names all hosts and lets the driver find the primary. The current primary is the first host. Otherwise each new
+    /// connection would wait for the timeout of a frozen host before it.
     /// </summary>
     public string ConnectionString(string database) =>
         $"Host={string.Join(',', _ports.Select((_, i) => $"127.0.0.1:{_ports[(_primary + i) % _ports.Length]}"))};"
@@ -71,7 +71,7 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
     public Task KillPrimaryAsync() => KillAsync(_primary);
 
     /// <summary>
-    /// Promotes the standby that has received most, and makes the other follow it. Resumes paused standbys first. The old primary must have ended.
+    /// Promotes the standby that has received the most, and makes the other one follow it. Resumes paused standbys first. The old primary must have ended.
     /// </summary>
     /// <returns>The index of the new primary.</returns>
     public async Task<int> PromoteAsync()
@@ -81,8 +81,8 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
         var received = new Dictionary<int, long>();
         foreach (var standby in standbys)
         {
-            // A resumed standby still reads data that had arrived before its receiver ends. Compared earlier, a standby could end up ahead of the new
-            // primary, which it could not follow.
+            // Wait for the receivers to end, because a resumed standby still reads data that has arrived. After an earlier comparison, the other standby could
+            // be ahead of the new primary, and could not follow it.
             await Eventually.EqualsAsync<object?>(0L, () => ScalarAsync(standby, "select count(*) from pg_stat_wal_receiver"));
 
             // Every confirmed commit has arrived on one of the two standbys.
@@ -97,8 +97,8 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
     }
 
     /// <summary>
-    /// Freezes both standbys (SIGSTOP of every process), so that no commit is confirmed. Freezes the primary's senders first: otherwise, a resumed standby
-    /// could find data that was sent in the meantime.
+    /// Freezes both standbys (SIGSTOP of every process), so that no commit is confirmed. Freezes the primary's senders first. Otherwise a resumed standby could
+    /// find data that was sent in the meantime.
     /// </summary>
     public async Task PauseStandbysAsync()
     {
@@ -127,7 +127,7 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
         _stopped.Clear();
     }
 
-    /// <summary>Restarts a killed primary with its data and port: a second primary, perhaps with commits that no standby has.</summary>
+    /// <summary>Restarts a killed primary with its data and port. It is then a second primary, and may have commits that no standby has.</summary>
     public Task RestartAsItIsAsync(int node) => StartAsync(node, standby: false);
 
     /// <summary>
@@ -222,7 +222,7 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
                 {
                     ["fsync"] = "off",
                     ["max_connections"] = "100",
-                    // On the command line, the setting is in force from a new primary's first moment.
+                    // Pass this on the command line, so that it applies as soon as a standby becomes the primary.
                     ["synchronous_standby_names"] = $"ANY 1 ({string.Join(", ", Names.Where(name => name != Names[node]))})",
                     ["wal_retrieve_retry_interval"] = "200ms",
                 },

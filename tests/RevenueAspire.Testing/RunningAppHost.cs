@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>The AppHost as a process, with the environment of its http launch profile, and separate data and ports. Killed on disposal.</summary>
+/// <summary>Runs the AppHost as a process with the environment of its http launch profile, and with separate data and ports. Disposal kills it.</summary>
 public sealed class RunningAppHost : IAsyncDisposable
 {
     /// <summary>Time limit from the start until every service works.</summary>
@@ -81,7 +81,7 @@ public sealed class RunningAppHost : IAsyncDisposable
 
     public Task HasRevenueAsync(string userId, long revenue) => Eventually.EqualsAsync<long?>(revenue, () => RevenueAsync(userId), StartLimit);
 
-    /// <summary>Makes the client send its file; waits while the client still sends its file from the start (409).</summary>
+    /// <summary>Makes the client send its file. Waits while the client is still sending the file at its start (409).</summary>
     public Task GenerateEventsAsync() => Eventually.EqualsAsync(HttpStatusCode.OK, async () =>
     {
         using var answer = await _http.PostAsync(new Uri($"http://localhost:{ClientPort}/generateEvents"), null);

@@ -14,7 +14,7 @@ public static class ServerTree
             return;
         }
 
-        // Stop the postmaster first: then it neither starts a process nor notices that one has ended.
+        // Stop the postmaster first, so that it neither starts processes nor reacts to ended ones.
         SendEach([postmasterId], Signal.Stop);
         SendEach([.. Children(postmasterId), postmasterId], signal);
     }

@@ -6,7 +6,7 @@ namespace RevenueAspire.Testing;
 /// <summary>One of the built executables as a separate process, with its output. Killed on disposal. Thread-safe.</summary>
 public sealed class ServiceProcess : IAsyncDisposable
 {
-    // Variables of the shell or the test run that would change ports, environments and databases of the tested services.
+    // Environment variables of the shell or the test run that would change the ports, environments or databases of the tested services. They are removed.
     private static readonly string[] NotInherited = ["ASPNETCORE_", "DOTNET_ENVIRONMENT", "URLS", "HTTP_PORTS", "HTTPS_PORTS", "Kestrel", "ConnectionStrings__",
         "OTEL_", "AllowedHosts", "Data__", "EventLog__", "Ingest__", "Client__", "Processor__", "Api__", "TESTINGPLATFORM_", "services__"];
 
@@ -64,7 +64,8 @@ public sealed class ServiceProcess : IAsyncDisposable
     /// <summary>Starts <c>dotnet PROJECT.dll ARGUMENTS</c> for a project below src.</summary>
     /// <param name="project">Project name (<c>RevenueAspire.Api</c>), or the full path of a dll.</param>
     /// <param name="arguments">Command-line arguments.</param>
-    /// <param name="environment">Variables on top of the inherited environment, without its settings of the services; null removes a variable.</param>
+    /// <param name="environment">Variables in addition to the inherited environment, from which settings of the services are removed. Null removes a
+    /// variable.</param>
     /// <param name="workingDirectory">Current directory of the process; by default the temporary folder, not the project's.</param>
     /// <param name="input">The whole content of its standard input; empty by default.</param>
     /// <param name="redirections">Shell redirections for its start, for example <c>&lt;&amp;- &gt;/dev/full</c>; none by default.</param>

@@ -32,8 +32,8 @@ public static partial class Signals
     private const ulong HangupAndInterrupt = (1 << 0) | (1 << 1);
 
     /// <summary>
-    /// Whether this process ignores Ctrl+C or a hangup, as after a start with nohup or in a shell's background. Children inherit that, but a child that the
-    /// test interrupts must not.
+    /// Whether this process ignores Ctrl+C or SIGHUP, for example because it was started with nohup or in the background of a shell. Its children inherit this,
+    /// so a test cannot interrupt them.
     /// </summary>
     public static bool AreIgnored { get; } =
         OperatingSystem.IsLinux()

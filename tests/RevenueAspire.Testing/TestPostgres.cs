@@ -68,12 +68,12 @@ public static class TestPostgres
         }
         else
         {
-            // Do not wait: on a busy disk, removing gigabytes of databases takes long.
+            // Do not wait for the removal, because gigabytes of databases take long on a busy disk.
             using var remove = Process.Start("rm", ["-rf", parent]);
         }
     }
 
-    /// <summary>Removes the folders of test processes that were killed a while ago; their servers ended with them.</summary>
+    /// <summary>Removes the folders of test processes that were killed a while ago. Their servers have ended with them.</summary>
     private static void RemoveAbandoned()
     {
         foreach (var directory in Directory.EnumerateDirectories(DataRoot, DirectoryPrefix + "*"))

@@ -25,7 +25,7 @@ internal static class RunFolder
         var started = Stopwatch.GetTimestamp();
         var violations = new Violations(message =>
         {
-            // Violations during a cancelled run prove nothing.
+            // Ignore violations after a cancellation: they may be caused by it.
             if (!cancellationToken.IsCancellationRequested)
             {
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(started):hh\\:mm\\:ss} {message}"));

@@ -46,7 +46,7 @@ internal sealed class TortureRun : IDisposable
                 settings.Kinds.Contains(FaultKinds.Pooler) ? PgBouncer.Find() : null, settings.Retains, new Random(settings.Seed), violations);
             using var run = new TortureRun(settings, stage);
 
-            // Do not wait for pending faults and answers after a cancellation: the stage ends the processes.
+            // After a cancellation, do not wait for pending faults and answers, because the stage ends the processes.
             await run.RunAsync().WaitAsync(cancellationToken);
         }, cancellationToken);
 

@@ -5,8 +5,8 @@ using RevenueAspire.Api.Configuration;
 
 namespace RevenueAspire.Api.Access;
 
-/// <summary>Decides which secrets and which remembered tokens may send and read. Thread-safe; secrets follow configuration reloads.</summary>
-/// <remarks>If a reload has unusable settings, the previous secrets stay in force: an error in a rotation must neither lock all clients out nor open the
+/// <summary>Decides which secrets and validated tokens may send and read. Thread-safe; secrets follow configuration reloads.</summary>
+/// <remarks>If a reload has unusable settings, the previous secrets stay in force: a faulty rotation must neither lock out all clients nor open the
 /// API.</remarks>
 internal sealed partial class AccessControl : IDisposable
 {
@@ -41,7 +41,7 @@ internal sealed partial class AccessControl : IDisposable
         _reloads = ChangeToken.OnChange(configuration.GetReloadToken, () => Reload(IngestOptions.Read(configuration, environment)));
         foreach (var file in (configuration as IConfigurationBuilder)?.Sources.OfType<FileConfigurationSource>() ?? [])
         {
-            // The reload ends with this exception, and no reload is signalled, since the settings of this file are missing now.
+            // The exception ends the reload before it takes effect: without this file, its settings would be missing.
             file.OnLoadException = failure => LogFileRefused(file.Path, failure.Exception.GetBaseException().Message);
         }
     }
@@ -49,16 +49,16 @@ internal sealed partial class AccessControl : IDisposable
     /// <summary>The kinds of credentials that the API accepts.</summary>
     public (bool Secrets, bool Tokens) Accepts => (!_ingest.Secrets.IsEmpty || !_reads.IsEmpty, _tokens is not null);
 
-    /// <summary>Whether a secret has this name, ignoring case. A token's caller must have a different name, since records, limits and keys belong to the
-    /// name.</summary>
+    /// <summary>Whether a secret has this name, ignoring case. A token's caller must not use it, since the name determines the owner of records, limits and
+    /// keys.</summary>
     public bool IsNameOfSecret(string name) =>
         _ingest.Callers.Any(caller => caller.Name is { } own && own.Text.Equals(name, StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>Whether reads are open: neither a secret nor tokens guard them. In Development tokens do not guard reads, so a developer's token does not close
-    /// the page.</summary>
+    /// <summary>Whether reads need no credentials. In Development, configured tokens do not close reads, so that a developer with a token can still open the
+    /// page.</summary>
     public bool IsReadOpen => _reads.IsEmpty && !_tokensGuardReads;
 
-    /// <summary>Whether the Authorization header grants sending, by a secret or by a remembered token.</summary>
+    /// <summary>Whether the Authorization header grants sending: it is a secret, or a token in the cache.</summary>
     /// <param name="authorization">The header.</param>
     /// <param name="caller">The caller of the secret or token.</param>
     public bool MayIngest(StringValues authorization, [NotNullWhen(true)] out Caller? caller)
@@ -72,10 +72,10 @@ internal sealed partial class AccessControl : IDisposable
     public Caller CallerOf(HttpContext context) =>
         MayIngest(context.Request.Headers.Authorization, out var caller) ? caller : _callers.Of(context.User) ?? _callers.OfSecret(name: null);
 
-    /// <summary>Whether the Authorization header grants reading everything: by a secret, by a remembered token, or because reads are open.</summary>
+    /// <summary>Whether the request may read everything: reads are open, or its Authorization header is a secret or a token in the cache.</summary>
     public bool MayRead(StringValues authorization) => IsReadOpen || _reads.Matches(authorization) || FindToken(authorization) is { MayRead: true };
 
-    /// <summary>The rights of the Authorization header as a secret: the caller if it may send, and whether it may read.</summary>
+    /// <summary>The rights that the Authorization header has as a secret: its caller if it may send, and whether it may read.</summary>
     public (Caller? Sender, bool Reads) MatchSecret(StringValues authorization) => (_ingest.Find(authorization), _reads.Matches(authorization));
 
     public void Dispose() => _reloads.Dispose();
@@ -99,11 +99,11 @@ internal sealed partial class AccessControl : IDisposable
         _ingest = SendersOf(options, _ingest);
         _reads = new SecretSet(options.ReadSecrets);
 
-        // A new secret may have the name of a token's caller.
+        // A new secret may have the name of a cached token's caller. Such a token must be refused from now on.
         _tokens?.Drop();
     }
 
-    /// <summary>A reload keeps the caller object of an unnamed secret, and so its used share of the limit.</summary>
+    /// <summary>Keeps the caller object of an unnamed secret across reloads. Otherwise a reload would reset its rate limit.</summary>
     private Senders SendersOf(IngestOptions options, Senders? former) => new(
         new SecretSet(options.Secrets.Select(secret => secret.Value)),
         [.. options.Secrets.Select(secret =>

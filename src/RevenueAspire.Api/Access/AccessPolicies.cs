@@ -7,14 +7,15 @@ namespace RevenueAspire.Api.Access;
 /// <summary>The authorization policies and their wiring.</summary>
 internal static class AccessPolicies
 {
-    /// <summary>Grants sending events: one of <c>Ingest:Secrets</c>, or a token with the scope <see cref="Scopes.Write"/>.</summary>
+    /// <summary>Sending events. Requires one of <c>Ingest:Secrets</c>, or a token with the scope <see cref="Scopes.Write"/>.</summary>
     public const string Send = "send";
 
-    /// <summary>Grants reading: one of <c>Ingest:ReadSecrets</c>, a token with the scope <see cref="Scopes.Read"/>, or any request if neither is
-    /// configured.</summary>
+    /// <summary>Reading everything. Requires one of <c>Ingest:ReadSecrets</c>, or a token with the scope <see cref="Scopes.Read"/>. Requires nothing if neither
+    /// is configured.</summary>
     public const string Read = "read";
 
-    /// <summary>Grants reading the requested user: like <see cref="Read"/>, or with a token of that user with the scope <see cref="Scopes.ReadOwn"/>.</summary>
+    /// <summary>Reading the requested user. Requires the same as <see cref="Read"/>, or that user's token with the scope <see
+    /// cref="Scopes.ReadOwn"/>.</summary>
     public const string ReadUser = "readUser";
 
     public static WebApplicationBuilder AddAccess(this WebApplicationBuilder builder)
@@ -45,7 +46,7 @@ internal static class AccessPolicies
         return builder;
     }
 
-    /// <summary>Call it after routing. <c>POST /liveEvent</c> skips it if the caller's right is already known.</summary>
+    /// <summary>Call it after routing. <c>POST /liveEvent</c> skips it if the caller is already authorized.</summary>
     public static WebApplication UseAccess(this WebApplication app)
     {
         app.UseAuthentication();

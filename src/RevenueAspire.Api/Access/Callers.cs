@@ -8,10 +8,10 @@ namespace RevenueAspire.Api.Access;
 /// <summary>The callers, by name. Thread-safe.</summary>
 internal sealed class Callers(IngestMetrics metrics)
 {
-    /// <summary>Maximum number of token callers with a separate value of the tag <c>caller</c>. Further ones share <c>other</c>.</summary>
+    /// <summary>Maximum number of token callers with a separate value of the metric tag <c>caller</c>. Further callers share the value <c>other</c>.</summary>
     public const int MaxCounted = 100;
 
-    /// <summary>Maximum number of token callers in memory. Further ones are created per request.</summary>
+    /// <summary>Maximum number of token callers in memory. Further callers get a new object per request.</summary>
     private const int MaxKept = 10_000;
 
     /// <summary>Maximum length of a token name in memory, in characters.</summary>
@@ -19,7 +19,7 @@ internal sealed class Callers(IngestMetrics metrics)
 
     private readonly ConcurrentDictionary<string, Caller> _byName = new(StringComparer.Ordinal);
 
-    // Serializes additions: a metric's tag must not be added twice.
+    // Serializes additions, so that no value of the metric tag is added twice.
     private readonly Lock _gate = new();
     private int _tokens;
     private CallerMetrics? _other;

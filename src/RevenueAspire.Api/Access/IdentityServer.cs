@@ -5,8 +5,8 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace RevenueAspire.Api.Access;
 
-/// <summary>The issuer and the signing keys that the identity server publishes (OpenID Connect discovery). Reads them in the background, and keeps them while
-/// the server is unavailable. Thread-safe.</summary>
+/// <summary>The identity server's issuer and signing keys (OpenID Connect discovery). Reads them in the background, and keeps them while the server is
+/// unavailable. Thread-safe.</summary>
 /// <remarks>The library's own manager answers 401 to the first token of a new key, and does not report whether the server is available. Here a token with an
 /// unknown key waits until the keys have been read again.</remarks>
 /// <param name="tokens">Cleared when the keys change.</param>
@@ -15,7 +15,7 @@ namespace RevenueAspire.Api.Access;
 internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider time, ILogger<IdentityServer> logger)
     : BackgroundService, IConfigurationManager<OpenIdConnectConfiguration>
 {
-    /// <summary>Interval between reads. While the server is available, a withdrawn key is accepted for at most this long.</summary>
+    /// <summary>Interval between reads. A key that the server withdraws is accepted for at most this long, unless the server is unavailable.</summary>
     public static readonly TimeSpan DefaultInterval = TimeSpan.FromMinutes(5);
 
     /// <summary>Timeout of one read.</summary>
@@ -51,7 +51,7 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
         _retriever = new HttpDocumentRetriever(options.Backchannel) { RequireHttps = options.RequireHttpsMetadata };
     }
 
-    /// <summary>Waits until the key of a token has been read, if it is unknown.</summary>
+    /// <summary>If a token's key is unknown, waits until the keys have been read again.</summary>
     /// <param name="keyId">The token's <c>kid</c>; null if it has none.</param>
     /// <returns>False while no keys are known.</returns>
     public async Task<bool> PrepareAsync(string? keyId)
@@ -81,7 +81,7 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
     /// <inheritdoc/>
     public override Task StartAsync(CancellationToken cancellationToken)
     {
-        // The first request finds this read in progress. The start does not wait for it.
+        // The start does not wait for this read. The first request joins it.
         _ = ReadAsync();
         return base.StartAsync(cancellationToken);
     }
@@ -132,7 +132,7 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
                 return;
             }
 
-            // Replace the keys before the cache: tokens in the new cache were then validated with these keys or newer ones.
+            // Replace the keys before the cache. Then the new cache contains only tokens that were validated with these or newer keys.
             var isChanged = _configuration is { } known && Describe(known) != Describe(configuration);
             _configuration = configuration;
             if (isChanged)
@@ -154,7 +154,7 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
         }
         catch (Exception exception)
         {
-            // On any error in the server's documents or the connection to it, the known keys stay in force.
+            // After any error in the connection or in the server's documents, the known keys stay in force.
             Fail(exception.GetBaseException().Message.ReplaceLineEndings(" "));
         }
     }

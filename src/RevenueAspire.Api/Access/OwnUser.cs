@@ -4,10 +4,10 @@ using RevenueAspire.Api.Reads;
 
 namespace RevenueAspire.Api.Access;
 
-/// <summary>The right to read one user: by the right to read all, or as that user.</summary>
+/// <summary>The requirement to read one user: the right to read all users, or a token of that user.</summary>
 internal sealed class ReadUserRequirement : IAuthorizationRequirement;
 
-/// <summary>Compares the token's <c>sub</c> with the requested id, decoded as the endpoint decodes it. Stateless.</summary>
+/// <summary>Compares the token's <c>sub</c> with the requested id. Decodes the id in the same way as the endpoint. Stateless.</summary>
 internal sealed class ReadUserHandler : AuthorizationHandler<ReadUserRequirement, HttpContext>
 {
     /// <inheritdoc/>

@@ -2,7 +2,7 @@ using System.Security.Claims;
 
 namespace RevenueAspire.Api.Access;
 
-/// <summary>The rights of a caller. A token lists them in <c>scope</c> or <c>scp</c>; a secret has the rights of its setting.</summary>
+/// <summary>The rights of a caller. A token lists them in <c>scope</c> or <c>scp</c>; a secret's rights depend on the setting that contains it.</summary>
 internal static class Scopes
 {
     /// <summary>The claim type; each right is a separate claim.</summary>

@@ -12,8 +12,8 @@ internal sealed class SecretSet
     /// <summary>Maximum length of a secret, in characters.</summary>
     public const int MaxLength = 256;
 
-    /// <summary>Each secret in a block of <see cref="MaxLength"/> bytes, padded with zeros. Comparing whole blocks takes the same time for every secret,
-    /// regardless of its length.</summary>
+    /// <summary>One block of <see cref="MaxLength"/> bytes per secret, padded with zeros. Comparing whole blocks takes the same time for every secret, so the
+    /// time does not reveal a secret's length.</summary>
     private readonly byte[][] _blocks;
 
     /// <param name="secrets">Secrets for which <see cref="IsUsable"/> is true.</param>
@@ -32,7 +32,7 @@ internal sealed class SecretSet
     /// <summary>The index of the secret that equals the header, in the constructor's order; -1 if none does.</summary>
     public int IndexOf(StringValues header)
     {
-        // A zero would equal the padding of a block.
+        // A zero byte would match a block's padding.
         if (header.Count != 1 || header[0] is not { Length: > 0 and <= MaxLength } given || given.Contains('\0'))
         {
             return -1;
@@ -54,8 +54,8 @@ internal sealed class SecretSet
         return index;
     }
 
-    /// <summary>Compares all bytes, eight at a time, so the time is the same for each header.</summary>
-    /// <remarks>This takes 17 ns per request. CryptographicOperations.FixedTimeEquals takes 700 ns over such blocks and 480 ns over SHA-256 digests. Over
+    /// <summary>Compares all bytes, eight at a time, so every header takes the same time.</summary>
+    /// <remarks>This takes 17 ns per request. CryptographicOperations.FixedTimeEquals takes 700 ns for these blocks and 480 ns for SHA-256 digests. For
     /// unpadded secrets it takes 75 ns, but reveals their lengths.</remarks>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static bool AreEqual(ReadOnlySpan<byte> block, ReadOnlySpan<byte> secret)

@@ -6,7 +6,7 @@ namespace RevenueAspire.Api.Access;
 
 /// <summary>A validated token.</summary>
 /// <param name="Caller">The claims that the API uses.</param>
-/// <param name="Expires">The token is not accepted from this time on.</param>
+/// <param name="Expires">From this time on, the token is refused.</param>
 internal sealed record ValidToken(ClaimsPrincipal Caller, DateTimeOffset Expires)
 {
     public bool MaySend { get; } = Caller.HasScope(Scopes.Write);
@@ -19,9 +19,9 @@ internal sealed record ValidToken(ClaimsPrincipal Caller, DateTimeOffset Expires
 
 /// <summary>Remembers validated tokens, so the caller's next request costs a look-up instead of a signature check. Thread-safe.</summary>
 /// <remarks>
-/// <para>Only valid tokens enter, so forged tokens displace nothing. A hit requires the whole token, character by character.</para>
-/// <para>Two generations bound the size. When the current one is full, it becomes the former one, and the old former one is dropped. Tokens in use move to the
-/// current generation.</para>
+/// <para>Contains only valid tokens, so forged tokens evict nothing. A look-up compares the whole token.</para>
+/// <para>Two generations limit the size. When the current generation is full, it replaces the previous one, whose tokens are dropped. A look-up moves a token
+/// to the current generation.</para>
 /// </remarks>
 /// <param name="time">The clock for expiry.</param>
 /// <param name="maxTokens">Maximum number of remembered tokens.</param>
@@ -29,7 +29,7 @@ internal sealed class TokenCache(TimeProvider time, int maxTokens = TokenCache.M
 {
     private const int MaxTokens = 10_000;
 
-    /// <summary>Maximum characters of all tokens. Those of one generation take 16 MB.</summary>
+    /// <summary>Maximum number of characters of all tokens. One generation takes up to 16 MB.</summary>
     private const int MaxCharacters = 16 << 20;
 
     private readonly Lock _gate = new();
@@ -88,7 +88,8 @@ internal sealed class TokenCache(TimeProvider time, int maxTokens = TokenCache.M
         public int Characters { get; set; }
     }
 
-    /// <summary>Compares whole tokens, but hashes only the end of the signature: it differs between tokens, and a token has about a kilobyte.</summary>
+    /// <summary>Compares whole tokens, but hashes only the end of the signature: the end differs between tokens, and hashing a whole kilobyte is
+    /// slower.</summary>
     private sealed class SignatureHash : IEqualityComparer<string>, IAlternateEqualityComparer<ReadOnlySpan<char>, string>
     {
         public static readonly SignatureHash Instance = new();
@@ -113,7 +114,8 @@ internal sealed class ValidTokens(TimeProvider time)
 {
     private volatile TokenCache _current = new(time);
 
-    /// <summary>Read this before validating a token, and add the token to that instance. After a change of keys, no request reads the old instance.</summary>
+    /// <summary>The cache in use. Read this property before validating a token, and add the token to the returned cache. If the keys change during the
+    /// validation, the token is then in the old cache, which no request reads.</summary>
     public TokenCache Current => _current;
 
     /// <summary>Forgets all tokens. Call it after new keys or new secrets are in force.</summary>

@@ -7,7 +7,8 @@ using RevenueAspire.Events;
 
 namespace RevenueAspire.Api.Access;
 
-/// <summary>Extends the library's token validation with the cache before it, and the claims and answers after it. One instance per request.</summary>
+/// <summary>Extends the library's token validation: looks up the cache before it, and sets the claims or writes the answer after it. One instance per
+/// request.</summary>
 /// <param name="tokens">The validated tokens.</param>
 /// <param name="access">Provides the names of the secrets.</param>
 /// <param name="refusals">Writes the answers.</param>

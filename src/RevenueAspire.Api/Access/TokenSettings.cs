@@ -26,8 +26,8 @@ internal static class TokenSettings
 
     private static readonly string[] SharedKeyAlgorithms = [SecurityAlgorithms.HmacSha256, SecurityAlgorithms.HmacSha384, SecurityAlgorithms.HmacSha512];
 
-    /// <summary>Whether tokens are accepted. In Development the issuer and the audience alone do not count: a fresh clone contains those of <c>dotnet
-    /// user-jwts</c>, which writes its key elsewhere.</summary>
+    /// <summary>Whether tokens are accepted. In Development, this also requires a key or an identity server: the repository's settings contain the issuer and
+    /// the audience of <c>dotnet user-jwts</c>, but not its key.</summary>
     public static bool AreConfigured(IConfiguration configuration, IHostEnvironment environment)
     {
         var section = configuration.GetSection(Section);
@@ -67,10 +67,10 @@ internal static class TokenSettings
             var parameters = options.TokenValidationParameters;
             parameters.ClockSkew = TokenEvents.ClockSkew;
 
-            // An authority's public keys are known to all, so they must never verify a signature as a shared key.
+            // An authority's public keys are not secret, so none may be used as a shared (HMAC) key.
             parameters.ValidAlgorithms = HasKeys(section) ? [.. PublicKeyAlgorithms, .. SharedKeyAlgorithms] : PublicKeyAlgorithms;
 
-            // Otherwise the library would read them from the section for each token.
+            // Read the keys once: the section binds a lazy sequence, which the library would evaluate for each token.
             parameters.IssuerSigningKeys = parameters.IssuerSigningKeys?.ToArray();
         });
 

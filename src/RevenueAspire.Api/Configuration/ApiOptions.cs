@@ -27,7 +27,7 @@ internal sealed class ApiOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00", "00:01:00", ErrorMessage = "must be a time between 00:00:00 and 00:01:00, written hh:mm:ss.")]
     public TimeSpan BatchWait { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Maximum time for a batch's body to arrive, as hh:mm:ss. A slow client must not hold memory that others wait for.</summary>
+    /// <summary>Maximum time for a batch's body to arrive, as hh:mm:ss. Other batches may be waiting for the memory of a slow one.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00", ErrorMessage = "must be a time between 00:00:01 and 01:00:00, written hh:mm:ss.")]
     public TimeSpan BatchBodyTimeout { get; set; } = TimeSpan.FromMinutes(1);
 

@@ -10,7 +10,7 @@ internal static class ApiSettings
 {
     private const string DefaultUrl = "http://localhost:8000";
 
-    /// <summary>Registers the options, and the default address if the user has not set one.</summary>
+    /// <summary>Registers the options, and a default address if none is set.</summary>
     public static WebApplicationBuilder AddSettings(this WebApplicationBuilder builder)
     {
         var configuration = builder.Configuration;

@@ -16,15 +16,15 @@ internal sealed class IngestOptions
 
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-_.");
 
-    /// <summary>The secrets that grant sending. A caller sends one as the whole value of the Authorization header. A name may have several, for a
-    /// rotation.</summary>
+    /// <summary>The secrets that grant sending. A caller sends its secret as the whole value of the Authorization header. During a rotation, a name may have
+    /// several secrets.</summary>
     public IReadOnlyList<IngestSecret> Secrets { get; set; } = [];
 
-    /// <summary>The secrets that grant reading. Without any, reads are open.</summary>
+    /// <summary>The secrets that grant reading. If there are none, reads are open.</summary>
     public IReadOnlyList<string> ReadSecrets { get; set; } = [];
 
-    /// <summary>Reads the section. It combines a list (<c>Ingest:Secrets:0</c>), a single value (<c>Ingest:Secrets=...</c>), and names, each with a value or a
-    /// list (<c>Ingest:Secrets:shop-1</c>, <c>Ingest:Secrets:shop-1:0</c>).</summary>
+    /// <summary>Reads the section. Unnamed secrets are a single value (<c>Ingest:Secrets=...</c>) or a list (<c>Ingest:Secrets:0</c>). Named ones are a value
+    /// or a list per name (<c>Ingest:Secrets:shop-1</c>, <c>Ingest:Secrets:shop-1:0</c>).</summary>
     public static IngestOptions Read(IConfiguration configuration, IHostEnvironment environment)
     {
         var section = configuration.GetSection(Section);
@@ -35,7 +35,8 @@ internal sealed class IngestOptions
         };
         if (section[nameof(ReadSecrets)] is "")
         {
-            // A present but empty setting is an error, such as an unset variable, and must not open reads. It becomes an entry that is invalid as a secret.
+            // A present but empty setting is an error (for example an unset variable) and must not open reads. So keep it as an entry, which the validation
+            // refuses.
             options.ReadSecrets = ["", .. options.ReadSecrets];
         }
 
@@ -48,7 +49,7 @@ internal sealed class IngestOptions
     }
 
     /// <summary>The errors in the settings. Each names the setting, and none shows a secret.</summary>
-    /// <param name="requiresSecret">False if clients may send events without a secret, with tokens.</param>
+    /// <param name="requiresSecret">False if tokens are configured, so clients can send events without a secret.</param>
     public IEnumerable<string> FindErrors(bool requiresSecret)
     {
         if (requiresSecret && Secrets.Count == 0)
@@ -90,8 +91,8 @@ internal sealed class IngestOptions
         select $"{secret.Setting} has an entry that no header can carry. A secret must have 1 to {SecretSet.MaxLength} ASCII characters, without control "
             + "characters and without spaces at its ends.";
 
-    /// <summary>A key of digits is a list index. Names become lower case: configuration keys are case-insensitive, and a name must not depend on its spelling
-    /// in a source.</summary>
+    /// <summary>A key of digits is a list index. Names become lower case: configuration keys are case-insensitive, so two sources may spell the same name
+    /// differently.</summary>
     private static IngestSecret[] ReadSenders(IConfigurationSection section)
     {
         var entries = section.GetChildren().SelectMany(entry => entry.Key.All(char.IsAsciiDigit)

@@ -11,15 +11,15 @@ internal sealed class LimitsOptions : IValidatableObject
 
     private const int MaxEvents = 1_000_000_000;
 
-    /// <summary>Long-term maximum of events per second of a caller; null: no limit.</summary>
+    /// <summary>Maximum long-term rate of a caller, in events per second; null: no limit.</summary>
     [Range(1, MaxEvents)]
     public int? EventsPerSecond { get; set; }
 
-    /// <summary>Maximum events that a caller may send at once after a pause; null: the events of one second.</summary>
+    /// <summary>Maximum number of events that a caller may send at once after a pause; null: the number allowed per second.</summary>
     [Range(1, MaxEvents)]
     public int? Burst { get; set; }
 
-    /// <summary>Separate limits by caller name, which replace the limit above.</summary>
+    /// <summary>Limits per caller name. They replace the general limit.</summary>
     public Dictionary<string, CallerLimit> Callers { get; set; } = [];
 
     /// <inheritdoc/>
@@ -56,7 +56,7 @@ internal sealed class CallerLimit
     public int? Burst { get; set; }
 }
 
-/// <summary>Finds limits without effect because of a wrong name.</summary>
+/// <summary>Refuses settings that have no effect because a name in them is wrong.</summary>
 internal sealed class LimitNames(IConfiguration configuration, IHostEnvironment environment) : IValidateOptions<LimitsOptions>
 {
     private static readonly string[] Settings = [nameof(CallerLimit.EventsPerSecond), nameof(CallerLimit.Burst)];

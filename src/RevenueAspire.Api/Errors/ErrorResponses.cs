@@ -33,7 +33,7 @@ internal static partial class ErrorResponses
         return app;
     }
 
-    /// <summary>Answers a request that failed with an exception. Logs a bug; the answer reveals no internals.</summary>
+    /// <summary>Answers a request that failed with an exception. If the exception is a bug, logs it. The answer reveals no internals.</summary>
     public static async Task AnswerAsync(HttpContext context, Exception exception, ILogger logger)
     {
         if (exception is ConnectionResetException or ConnectionAbortedException
@@ -58,7 +58,7 @@ internal static partial class ErrorResponses
 
         if (context.Response.HasStarted)
         {
-            // Part of the response is sent: only a closed connection can signal the failure to the client.
+            // Part of the response has been sent, so the only remaining signal to the client is a closed connection.
             context.Abort();
             return;
         }
@@ -66,14 +66,14 @@ internal static partial class ErrorResponses
         context.Response.Clear();
         if (exception is BadHttpRequestException)
         {
-            // Kestrel cannot find the next request after a broken body.
+            // After a malformed body, Kestrel cannot find the start of the next request.
             context.Response.Headers.Connection = "close";
         }
 
         await ProblemResponse.WriteAsync(context, problem, exception is LedgerUnavailableException ? DatabaseRetrySeconds : null);
     }
 
-    /// <summary>Routing matched no endpoint, or only its built-in endpoint for a wrong method, which sets the status code and Allow.</summary>
+    /// <summary>Answers 404 or 405. For a wrong method, routing has matched its built-in endpoint, which sets the status code and Allow.</summary>
     private static Task AnswerUnroutedAsync(HttpContext context) => context.Response.StatusCode switch
     {
         StatusCodes.Status404NotFound =>

@@ -28,7 +28,7 @@ internal static class ProblemResponse
             context.Response.Headers.RetryAfter = (retryAfterSeconds ?? DefaultRetrySeconds).ToString(CultureInfo.InvariantCulture);
         }
 
-        // Passing no cancellation token makes the write end quietly when the client disconnects.
+        // Pass no cancellation token: after a disconnect, the write then completes without an exception.
         return context.Response.WriteAsJsonAsync(problem, ApiJson.Of<Problem>(), ContentType);
     }
 }

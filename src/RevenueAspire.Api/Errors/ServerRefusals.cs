@@ -9,12 +9,12 @@ using RevenueAspire.Api.Requests;
 
 namespace RevenueAspire.Api.Errors;
 
-/// <summary>Adds problem details to the requests that Kestrel refuses before the API sees them: malformed headers or targets, two lengths, and headers that are
+/// <summary>Adds problem details to Kestrel's refusals of requests that never reach the API: malformed headers or targets, two lengths, and headers that are
 /// too long or too slow.</summary>
 /// <remarks>
-/// Kestrel answers them with an empty body. Before it writes that answer, it reports each refusal as a diagnostic event, and it adds nothing to an answer that
-/// has begun by then. This source replaces the one that Kestrel reports to. Other parts of ASP.NET Core report to a separate listener, so nothing runs per
-/// request. Two kinds of refusals keep a bare status code: those on HTTP/2, which ends its streams differently, and an unsupported protocol version.
+/// Kestrel answers these requests with an empty body. Before that, it reports each refusal as a diagnostic event. If a response has begun by then, Kestrel adds
+/// nothing to it. So this class receives Kestrel's events and writes the answer. Other parts of ASP.NET Core report to another listener, so accepted requests
+/// cost nothing. Two kinds of refusals keep an empty body: those on HTTP/2, where a stream ends differently, and an unsupported protocol version.
 /// </remarks>
 internal sealed class ServerRefusals : DiagnosticSource
 {
@@ -60,8 +60,8 @@ internal sealed class ServerRefusals : DiagnosticSource
         response.Headers.ContentLength = problem.Length;
         response.Headers.Connection = "close";
 
-        // Writes the status line and the headers into the connection's output without waiting. The request has no body writer yet, so the body is written to
-        // that output directly.
+        // StartAsync writes the status line and the headers to the connection's output without waiting. The request has no body writer yet, so write the body
+        // directly to that output.
         if (body.StartAsync().IsCompletedSuccessfully && method != HttpMethods.Head)
         {
             output.Write(problem);

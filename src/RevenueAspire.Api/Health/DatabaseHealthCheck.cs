@@ -8,10 +8,10 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Api.Health;
 
-/// <summary>Degraded while the ledger cannot be read, or a commit waits for a standby. Unhealthy when the ledger is wrong, or its tables cannot keep it
+/// <summary>Degraded while the ledger cannot be read, or a commit waits for a standby. Unhealthy if the ledger is wrong, or if its tables can no longer keep it
 /// correct.</summary>
-/// <remarks>Server settings that matter only in a power cut appear as data and as a warning. The operator chose them, and a permanent Degraded would hide new
-/// faults.</remarks>
+/// <remarks>Server settings that matter only in a power cut are reported as data and as a warning, not as Degraded. The operator chose them, and a permanent
+/// Degraded would hide new faults.</remarks>
 internal sealed class DatabaseHealthCheck(LedgerGuard guard, IOptions<EventLogOptions> options) : IHealthCheck
 {
     /// <summary>Shorter than the timeout of a typical probe.</summary>
@@ -20,7 +20,8 @@ internal sealed class DatabaseHealthCheck(LedgerGuard guard, IOptions<EventLogOp
     /// <summary>A healthy standby confirms a commit within milliseconds.</summary>
     private static readonly TimeSpan LongWait = TimeSpan.FromSeconds(3);
 
-    /// <summary>With the log in files, the API accepts events without the database. With the log in Postgres, the check of the log decides.</summary>
+    /// <summary>With the log in files, the API accepts events without the database. With the log in Postgres, the log's own check reports whether it accepts
+    /// events.</summary>
     private string Accepted => IsLogInDatabase ? "" : "; events are accepted";
 
     private bool IsLogInDatabase => options.Value.Engine == LogEngine.Postgres;
@@ -42,7 +43,7 @@ internal sealed class DatabaseHealthCheck(LedgerGuard guard, IOptions<EventLogOp
         }
         catch (Exception exception) when (exception is LedgerUnavailableException or TimeoutException or IOException or EventLogException)
         {
-            // The reason may name hosts and users, so it goes only to the log.
+            // The reason may contain host and user names, so only the log gets it.
             return HealthCheckResult.Degraded("the database is unavailable" + Accepted);
         }
     }

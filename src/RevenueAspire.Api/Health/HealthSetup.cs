@@ -17,8 +17,8 @@ internal static class HealthSetup
         return builder;
     }
 
-    /// <summary>Whether the caller sees more than the status words: it needs the right to read, and a secret or a token. With open reads every caller may read
-    /// balances, but only in Development does a caller without credentials see folders and disks.</summary>
+    /// <summary>Whether the caller sees details, which include folders and disks. This requires the right to read, and credentials even if reads are open. In
+    /// Development, the right to read is enough.</summary>
     public static bool ShowsDetails(HttpContext context) =>
         context.User.HasScope(Scopes.Read)
         && (context.User.Identity is { IsAuthenticated: true } || context.RequestServices.GetRequiredService<IHostEnvironment>().IsDevelopment());

@@ -3,7 +3,7 @@ using RevenueAspire.Api.Access;
 
 namespace RevenueAspire.Api.Health;
 
-/// <summary>Degraded while the identity server's keys cannot be read. Known keys and secrets still work.</summary>
+/// <summary>Degraded while the identity server's keys cannot be read. Secrets and tokens with a known key still work.</summary>
 internal sealed class IdentityHealthCheck(IdentityServer identity) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)

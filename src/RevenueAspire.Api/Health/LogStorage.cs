@@ -3,7 +3,7 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Health;
 
-/// <summary>The storage under the log.</summary>
+/// <summary>The storage of the log.</summary>
 internal sealed class LogStorage(IOptions<EventLogOptions> options)
 {
     /// <summary>The type of the file system, such as <c>ext4</c>. <c>unknown</c> if the machine does not report it, <c>postgres</c> for a log in

@@ -3,11 +3,11 @@ using RevenueAspire.Api.Reads;
 
 namespace RevenueAspire.Api.History;
 
-/// <summary>A part of a user's history. Where it has no gap, revenue of the newest item = opening + revenue of all items.</summary>
+/// <summary>A part of a user's history. If it has no gap, the balance of the newest item is <c>opening</c> plus the revenue of all items.</summary>
 /// <param name="UserId">The user of the request.</param>
 /// <param name="Revenue">The user's balance now, an integer of any length.</param>
-/// <param name="Items">Newest first, in the order in which they were applied.</param>
-/// <param name="Opening">The balance before the last item, an integer of any length.</param>
+/// <param name="Items">In the order of application, newest first.</param>
+/// <param name="Opening">The balance before the last (oldest) item, an integer of any length.</param>
 /// <param name="RetainedFrom">Start of the retained history; null when nothing was removed.</param>
 /// <param name="Next">The value of <c>after</c> for the next part; null at the end.</param>
 internal sealed record UserHistoryAnswer(

@@ -10,16 +10,16 @@ namespace RevenueAspire.Api.History;
 internal static class HistoryApi
 {
     private const string Order =
-        "Newest first, in the order in which the events were applied; balance is the balance after each. opening is the balance before "
-        + "the last item, so opening plus the items is the balance of the first. ";
+        "Events in the order of application, newest first, each with the balance after it. opening is the balance before "
+        + "the last (oldest) item, so opening plus the revenue of all items is the balance of the first item. ";
 
     private const string Paging =
-        "next is the value of after for the next part, or null: paging neither skips nor repeats while events arrive. With from or to "
-        + "a part may be short and still have next. With Accept: text/csv the answer is the whole list as CSV, unless limit is given.";
+        "For the next part, send next as the value of after; null means the end. Events that arrive meanwhile cause no gap and no repeat. With from or to, "
+        + "a part may have fewer items than limit although more follow. With Accept: text/csv and without limit, the answer is the whole list as CSV.";
 
     private const string Steps =
-        "One sum per hour, day or month (UTC), at most 1000 steps; an event belongs to the step of its server time, an event of a file "
-        + "to the step in which it was applied.";
+        "One sum per hour, day or month (UTC), at most 1000 steps. A sent event counts in the step of its server time, an event of a file "
+        + "in the step in which it was applied.";
 
     private static readonly ApiParameter[] PageParameters = [ApiParameter.From, ApiParameter.To, ApiParameter.Limit, ApiParameter.AfterItem];
     private static readonly ApiParameter[] StepParameters = [ApiParameter.StepFrom, ApiParameter.StepTo, ApiParameter.Step];

@@ -22,7 +22,7 @@ internal static class HistoryCsv
         csv.Append("\r\n");
     }
 
-    /// <summary>A cell of text. A spreadsheet would run one that begins like a formula: an apostrophe makes it text.</summary>
+    /// <summary>A cell of text. If it begins like a formula, it gets an apostrophe, so that no spreadsheet evaluates it.</summary>
     public static void AppendText(StringBuilder csv, string text)
     {
         var prefix = text is ['=' or '+' or '-' or '@' or '\t' or '\r' or '\n', ..] ? "'" : "";

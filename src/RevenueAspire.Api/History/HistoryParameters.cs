@@ -66,7 +66,7 @@ internal static class HistoryParameters
         return Bad(After, "must be given once, as the value of next in an earlier answer.");
     }
 
-    /// <summary>Reads <c>from</c>, <c>to</c> and <c>step</c>; all must be given.</summary>
+    /// <summary>Reads <c>from</c>, <c>to</c> and <c>step</c>; all are required.</summary>
     /// <param name="context">The request.</param>
     /// <param name="step">The step.</param>
     /// <param name="starts">The start of each step (UTC), ascending, and the end of the last one.</param>
@@ -115,7 +115,7 @@ internal static class HistoryParameters
             return null;
         }
 
-        // A plus sign is part of a time, and a space never is: so +01:00 works without an escape.
+        // A query decodes + as a space, but a time contains no space. So restore the plus sign: +01:00 works unescaped.
         if (given is [var encoded] && RawTarget.TryDecode(encoded, plusIsSpace: false, out var text)
             && DateTimeOffset.TryParseExact(
                 text.ToUpperInvariant(), Formats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var parsed))

@@ -10,7 +10,7 @@ internal sealed class RevenueSteps(LedgerReader ledger) : IDisposable
 {
     private static readonly TimeSpan QueryLimit = TimeSpan.FromSeconds(10);
 
-    /// <summary>Sums of all users read each row of their range: one query at a time, so that callers never load the database more than that.</summary>
+    /// <summary>Sums of all users read every row in their range. So only one such query runs at a time, to limit the load on the database.</summary>
     private readonly SemaphoreSlim _all = new(1);
 
     public Task HandleUserAsync(HttpContext context) => UserIdParameter.Check(context, out var userId) is { } problem

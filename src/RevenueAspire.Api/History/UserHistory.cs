@@ -47,7 +47,7 @@ internal sealed class UserHistory(LedgerReader ledger)
         }
     }
 
-    /// <summary>Writes page by page. No transaction of the database is open while a slow client reads.</summary>
+    /// <summary>Writes page by page, so no database transaction stays open while a slow client reads.</summary>
     private async Task WriteCsvAsync(HttpContext context, HistoryRequest request, HistoryPage page, bool isWhole)
     {
         context.Response.ContentType = $"{ContentTypes.Csv}; charset=utf-8";
@@ -75,7 +75,7 @@ internal sealed class UserHistory(LedgerReader ledger)
             csv.Clear();
             var next = await ledger.ReadHistoryAsync(request with { After = page.Next }, context.RequestAborted);
 
-            // Part of the list is out: the end of the connection shows the client that the rest is missing.
+            // Part of the list has been sent. This exception closes the connection, so the client notices that the rest is missing.
             page = next.Value ?? throw new LedgerUnavailableException($"the history changed while it was read ({next.Refusal})", null);
         }
     }

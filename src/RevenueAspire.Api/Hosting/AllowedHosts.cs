@@ -5,9 +5,9 @@ using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>Answers only requests for the API's own host names (<c>AllowedHosts</c>). Otherwise a page of another site could point its host name at this
-/// machine and call the API (DNS rebinding).</summary>
-/// <remarks>ASP.NET Core's built-in filter answers with an HTML page, before any middleware of the API. It is set to allow every host.</remarks>
+/// <summary>Answers only requests for the API's own host names (<c>AllowedHosts</c>). Otherwise another site could resolve its host name to this machine, and
+/// its page could call the API (DNS rebinding).</summary>
+/// <remarks>ASP.NET Core's built-in filter answers with an HTML page, before any middleware of the API. So it is set to allow every host.</remarks>
 internal static class AllowedHosts
 {
     private const string AnyHost = "*";

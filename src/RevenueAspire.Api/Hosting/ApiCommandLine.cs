@@ -2,7 +2,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>The API's command line: it consists of settings.</summary>
+/// <summary>The API's command line, which consists of settings only.</summary>
 internal static class ApiCommandLine
 {
     public const int WrongUsage = 2;

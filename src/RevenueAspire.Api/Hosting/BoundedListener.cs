@@ -8,17 +8,17 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>A listening socket that closes new connections at once while descriptors are short, so the log keeps the last ones.</summary>
-/// <remarks>Kestrel's own listener has no bound, and retries a failed accept without a pause. A process without descriptors then keeps a whole core busy until
-/// a connection ends.</remarks>
+/// <summary>A listening socket that closes new connections at once while free descriptors are scarce. The log needs the last ones.</summary>
+/// <remarks>Kestrel's own listener has no limit, and retries a failed accept without a pause. A process without free descriptors would then use a whole core
+/// until a connection ends.</remarks>
 internal sealed class BoundedListener : IConnectionListener
 {
-    /// <summary>Refusals without a pause. A client that reconnects at once must not keep a core busy.</summary>
+    /// <summary>Number of consecutive refusals before a pause, so that a client that reconnects at once cannot keep a core busy.</summary>
     private const int RefusedAtOnce = 16;
 
     private static readonly TimeSpan RefusalPause = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Pause between attempts to accept without a free descriptor. Meanwhile new connections wait in the system's backlog.</summary>
+    /// <summary>Pause between attempts to accept while no descriptor is free. New connections wait in the system's backlog.</summary>
     private static readonly TimeSpan ExhaustedPause = TimeSpan.FromMilliseconds(100);
 
     private readonly Socket _socket;
@@ -121,7 +121,7 @@ internal sealed class BoundedListener : IConnectionListener
     [UnsafeAccessor(UnsafeAccessorKind.Constructor)]
     private static extern SocketConnectionFactoryOptions CreateOptions(SocketTransportOptions options);
 
-    /// <summary>A connection that counts until its socket is closed.</summary>
+    /// <summary>A connection that is counted until its socket is closed.</summary>
     private sealed class Connection(ConnectionContext inner, OpenConnections connections) : ConnectionContext
     {
         private int _closed;

@@ -7,8 +7,8 @@ using RevenueAspire.CommandLine;
 namespace RevenueAspire.Api.Hosting;
 
 /// <summary>A certificate in files, reloaded when they change. Thread-safe.</summary>
-/// <remarks>Kestrel's own reload closes the endpoint and its connections, refuses new ones meanwhile, and does not watch the key. This class keeps both open,
-/// and a new connection gets the new certificate.</remarks>
+/// <remarks>Kestrel's own reload closes the endpoint and its connections, refuses new ones meanwhile, and does not watch the key. This class keeps the endpoint
+/// and its connections open; new connections get the new certificate.</remarks>
 internal sealed partial class CertificateFile
 {
     private static readonly TimeSpan ReadInterval = TimeSpan.FromSeconds(1);
@@ -78,7 +78,7 @@ internal sealed partial class CertificateFile
                 return;
             }
 
-            // Set before the attempt, so an unusable pair is logged once. Often it is a half-finished renewal.
+            // Set before the attempt, so that an unusable pair of files is logged only once. Often the pair is a half-finished renewal.
             _content = content;
             _context = Load();
             LogRenewed(_path, _context.TargetCertificate.NotAfter.ToUniversalTime());

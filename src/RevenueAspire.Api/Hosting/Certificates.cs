@@ -41,8 +41,8 @@ internal static class Certificates
         return builder;
     }
 
-    /// <summary>Whether all connections of the endpoint use one certificate file. False if the host name selects it (<c>Sni</c>), if it is in a store, and for
-    /// HTTP/3, which has no hook to choose it.</summary>
+    /// <summary>Whether all connections of the endpoint use one certificate file. False if the host name selects it (<c>Sni</c>) or a certificate store
+    /// contains it, and for HTTP/3, which has no hook to select it.</summary>
     private static bool IsFollowed(IConfigurationSection endpoint, IConfigurationSection settings) =>
         !endpoint.GetSection("Sni").GetChildren().Any()
         && endpoint["Certificate:Subject"] is null

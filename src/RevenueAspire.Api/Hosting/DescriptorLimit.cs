@@ -9,10 +9,10 @@ internal static partial class DescriptorLimit
     private const int LinuxOpenFiles = 7;
     private const int MacOpenFiles = 8;
 
-    /// <summary>The runtime needs about 300 of them, for its assemblies.</summary>
+    /// <summary>Minimum number of descriptors. The runtime's assemblies take about 300.</summary>
     private const int Minimum = 340;
 
-    /// <summary>Call it first: with fewer descriptors the start fails at a random point, with errors that do not name the cause.</summary>
+    /// <summary>Checks the limit. Call it first: with too few descriptors, the start fails at a random point, and the error does not name the cause.</summary>
     /// <exception cref="UserErrorException">The limit is too low to accept a single connection.</exception>
     public static void Require()
     {

@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>A limit on the size of files (<c>ulimit -f</c>) acts on the log like a full disk, so the API answers 503. By default the operating system kills a
-/// process that exceeds it.</summary>
+/// <summary>Treats the limit on file sizes (<c>ulimit -f</c>) like a full disk: the API answers 503. By default, the operating system kills a process that
+/// exceeds this limit.</summary>
 internal static class FileSizeLimit
 {
     /// <summary>SIGXFSZ. .NET has no name for it; the number is the same on Linux and macOS.</summary>

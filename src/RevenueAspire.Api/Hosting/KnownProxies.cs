@@ -17,7 +17,7 @@ internal static class KnownProxies
         var section = builder.Configuration.GetSection(Setting);
         var networks = (section.Get<string[]>() ?? (section.Value is { Length: > 0 } single ? [single] : [])).Select(Parse).ToArray();
 
-        // Runs after the framework's configuration: its ASPNETCORE_FORWARDEDHEADERS_ENABLED trusts every caller.
+        // Runs after the framework's own configuration, to replace it: ASPNETCORE_FORWARDEDHEADERS_ENABLED would trust every caller.
         builder.Services.PostConfigure<ForwardedHeadersOptions>(options =>
         {
             options.ForwardedHeaders = networks.Length == 0 ? ForwardedHeaders.None : ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;

@@ -15,7 +15,7 @@ internal static class LogHosting
     public static WebApplicationBuilder AddEventLog(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton(TimeProvider.System);
-        // The container disposes the writer after the server has drained, so queued events are written and acknowledged first.
+        // The container disposes the writer only after the server has finished its requests, so queued events are written and acknowledged first.
         if (LogEngines.Read(builder.Configuration) == LogEngine.Postgres)
         {
             builder.Services.AddSingleton(StartInPostgres);

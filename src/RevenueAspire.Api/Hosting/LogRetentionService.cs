@@ -3,10 +3,10 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>Removes applied events from the log, as far as <c>EventLog:Retention</c> allows (rule L10). Logs an error of the disk or the database, and the next
-/// pass retries.</summary>
-/// <remarks>The ledger's position is committed synchronously (rule M7), so it survives a crash of the database. The barrier also protects against the loss of
-/// its machine. Several APIs may run this for one database.</remarks>
+/// <summary>Removes applied events from the log, as far as <c>EventLog:Retention</c> allows (rule L10). After an error of the disk or the database, it logs the
+/// error and retries in the next pass.</summary>
+/// <remarks>The ledger's position is committed synchronously (rule M7), so it survives a crash of the database. The replication barrier also protects it
+/// against the loss of the database's machine. Several APIs may run this service for one database.</remarks>
 internal sealed partial class LogRetentionService(EventLogWriter log, LedgerReader ledger, TimeProvider time, ILogger<LogRetentionService> logger)
     : BackgroundService
 {
@@ -36,7 +36,7 @@ internal sealed partial class LogRetentionService(EventLogWriter log, LedgerRead
         }
         catch (LedgerUnavailableException)
         {
-            // The reader has already logged this, once.
+            // LedgerReader has already logged this.
         }
         catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
         {
@@ -49,7 +49,8 @@ internal sealed partial class LogRetentionService(EventLogWriter log, LedgerRead
         var applied = await ledger.FindAppliedThroughAsync(logId, cancellationToken);
         if (applied > _confirmed.GetValueOrDefault(logId))
         {
-            // A standby that takes over may lack events that its primary had applied. The log keeps them until the quorum has them (rules L10 and R1).
+            // After a failover, the new primary may lack events that the old one had applied. So the log keeps them until the quorum has them (rules L10 and
+            // R1).
             await ledger.ConfirmCommitsAsync(cancellationToken);
             _confirmed[logId] = applied.Value;
         }

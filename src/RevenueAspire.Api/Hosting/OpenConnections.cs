@@ -5,7 +5,7 @@ namespace RevenueAspire.Api.Hosting;
 /// <summary>Counts the connections of all listeners, and decides whether to accept another one. Thread-safe.</summary>
 internal sealed partial class OpenConnections(ILogger logger)
 {
-    /// <summary>Descriptors reserved from connections: the log opens up to five at once when a segment ends, and the runtime may still load
+    /// <summary>Descriptors that connections must leave free: the log opens up to five at once when a segment ends, and the runtime may still load
     /// assemblies.</summary>
     private const int ReservedDescriptors = 24;
 
@@ -17,8 +17,8 @@ internal sealed partial class OpenConnections(ILogger logger)
     /// <summary>Counts a new connection.</summary>
     /// <returns>False, without counting it, if too few descriptors would remain.</returns>
     /// <remarks>
-    /// A new descriptor gets the lowest free number, so all numbers below that of a new socket are in use. This also counts all other open files. In addition
-    /// to the reserve, one descriptor per connection stays free: a request opens at most one file or one database session.
+    /// A new descriptor gets the lowest free number, so a new socket's number is the number of descriptors in use, including files. Besides the reserve, one
+    /// descriptor per connection stays free, because a request opens at most one file or database session.
     /// </remarks>
     public bool TryAdd(Socket socket)
     {

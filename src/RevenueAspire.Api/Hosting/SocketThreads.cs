@@ -4,14 +4,14 @@ namespace RevenueAspire.Api.Hosting;
 
 /// <summary>Chooses the thread of a request: a single event stays on the thread that polls its socket, all other requests move to the thread pool.</summary>
 /// <remarks>
-/// By default the runtime dispatches each arrival to the thread pool, and for small requests that thread switch costs more than the request. Without the switch
-/// the API reached 0.70 instead of 0.63 of bare Kestrel's rate at 64 connections, and 0.84 instead of 0.76 at 256 (see docs/performance.md). A single event
-/// uses the thread for microseconds, until it is in the log's queue, and never blocks it. Two rules protect the other connections of that thread:
+/// By default, the runtime hands received data to the thread pool. For small requests, this thread switch costs more than the request. Without it, the API
+/// reached 0.70 instead of 0.63 of bare Kestrel's rate at 64 connections, and 0.84 instead of 0.76 at 256 (see docs/performance.md). A single event takes
+/// microseconds of the thread, until it is in the log's queue, and never blocks it. Two rules protect the other connections of that thread:
 /// <list type="number">
 /// <item>Work that takes long or blocks moves to the pool first (<see cref="UseThreadPool"/>, <see cref="MoveToPoolAsync"/>).</item>
-/// <item>A request that is answered without a wait completes on the pool, after the work queued there (<see cref="CompleteOnPoolAsync"/>). The server handles a
-/// connection's next request on the thread where the previous one completed. Without this rule, a few connections that send refused requests without a pause
-/// would keep all threads. Next to eight such connections, an event took up to 26 s on two cores, and takes 0.1 s with it.</item>
+/// <item>A request that is answered without a wait completes on the pool, after the work queued there (<see cref="CompleteOnPoolAsync"/>). The reason: the
+/// server handles a connection's next request on the thread where the previous one completed. A few connections that send refused requests without a pause
+/// would occupy all polling threads. With eight such connections on two cores, an event took up to 26 s without this rule, and takes 0.1 s with it.</item>
 /// </list>
 /// </remarks>
 internal static class SocketThreads
@@ -22,8 +22,8 @@ internal static class SocketThreads
 
     /// <summary>Runs single events on the threads that poll sockets, one per processor, unless the environment overrides this. Call it before the first use of
     /// a socket, and only in a process dedicated to the API.</summary>
-    /// <remarks>With the log in Postgres all requests run on the pool, regardless of the environment. The log makes blocking calls of the driver, and a thread
-    /// that polls sockets would wait for itself.</remarks>
+    /// <remarks>With the log in Postgres all requests run on the pool, regardless of the environment. That log makes blocking database calls, and a thread that
+    /// polls sockets would then wait for an answer that only it can receive.</remarks>
     public static void UseSocketThreads(this WebApplicationBuilder builder)
     {
         var isLogInFiles = LogEngines.Read(builder.Configuration) == LogEngine.File;
@@ -33,7 +33,7 @@ internal static class SocketThreads
         }
     }
 
-    /// <summary>Moves the requests that reach this middleware to the thread pool, after the work queued there.</summary>
+    /// <summary>Middleware that moves requests to the thread pool, after the work queued there.</summary>
     public static WebApplication UseThreadPool(this WebApplication app)
     {
         app.Use(next => async context =>
@@ -44,10 +44,10 @@ internal static class SocketThreads
         return app;
     }
 
-    /// <summary>Continues on the thread pool; at once if this is one of its threads.</summary>
+    /// <summary>Continues on the thread pool; immediately if the caller already runs there.</summary>
     public static ValueTask MoveToPoolAsync() => Thread.CurrentThread.IsThreadPoolThread ? default : new ValueTask(CompleteOnPoolAsync(Task.CompletedTask));
 
-    /// <summary>Completes like the task, but on the thread pool, after the work queued there.</summary>
+    /// <summary>Completes with the task's result, but on the thread pool, after the work queued there.</summary>
     public static async Task CompleteOnPoolAsync(Task completed)
     {
         await Task.Yield();

@@ -6,7 +6,7 @@ namespace RevenueAspire.Api.Hosting;
 /// <summary>Kestrel's limits. Each endpoint limits the size of its bodies.</summary>
 internal static class WebServer
 {
-    /// <summary>After the grace period, a body slower than this ends in 408, so a slow client cannot hold a connection for long.</summary>
+    /// <summary>Minimum rate of a body after the grace period. A slower body gets 408, so a slow client cannot hold a connection for long.</summary>
     public const double MinBodyBytesPerSecond = 1024;
 
     private static readonly TimeSpan BodyGrace = TimeSpan.FromSeconds(5);
@@ -18,22 +18,23 @@ internal static class WebServer
     /// <summary>Maximum time for a request's headers to arrive.</summary>
     public static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(10);
 
-    /// <summary>Memory per connection whose body is unread. Below Kestrel's default of 1 MB, since a hundred large batches may be waiting.</summary>
+    /// <summary>Maximum buffered bytes of an unread body, per connection. Below Kestrel's default of 1 MB, since a hundred large batches may be
+    /// waiting.</summary>
     private const int MaxConnectionBufferBytes = 256 << 10;
 
     public static WebApplicationBuilder AddWebServer(this WebApplicationBuilder builder)
     {
         builder.WebHost.UseSockets(sockets =>
         {
-            // An idle connection holds a 4 KB block, so receiving a request takes one call instead of two.
+            // Each idle connection holds a 4 KB buffer. In return, receiving a request takes one system call instead of two.
             sockets.WaitForDataBeforeAllocatingBuffer = false;
 
-            // The thread that handles a socket's event runs the request, and the thread that answers sends. The option calls this unsafe; SocketThreads lists
-            // the work that must not run there.
+            // The thread that polls a socket also runs the request, and the thread that answers also sends. The option's name calls this unsafe: SocketThreads
+            // moves long or blocking work to the pool.
             sockets.UnsafePreferInlineScheduling = true;
         });
 
-        // The framework asks the last registered factory first.
+        // Kestrel prefers the factory that was registered last.
         builder.Services.AddSingleton<IConnectionListenerFactory, BoundedSockets>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {

@@ -15,15 +15,14 @@ internal sealed class Batch(
     /// <summary>Typical compression ratio of events. The reservation grows if a body compresses better.</summary>
     private const int TypicalGzipRatio = 8;
 
-    /// <summary>Room for the server fields of a batch's last record, and for the optional newline of the last line. The builder grows for a longer
-    /// trace.</summary>
+    /// <summary>Bytes for the server fields of a batch's last record, and for a missing last newline. If the trace is longer, the builder grows.</summary>
     private const int ServerFieldsBytes = 1 << 10;
     private const int MaxReservedBytes = 64 << 20;
 
-    /// <summary>First reservation for a body of unknown length.</summary>
+    /// <summary>Memory to reserve at first for a body of unknown length.</summary>
     private const int UnknownBodyBytes = 1 << 20;
 
-    /// <summary>Memory becomes free as soon as other batches are written, within seconds.</summary>
+    /// <summary>Other batches free their memory within seconds, as soon as they are written.</summary>
     private const int NoMemoryRetrySeconds = 2;
 
     private readonly ApiOptions _options = options.Value;
@@ -61,7 +60,7 @@ internal sealed class Batch(
         }
         finally
         {
-            // After a refusal, frees the memory of the batch. An appended batch already belongs to the log.
+            // Frees the batch after a refusal. An appended batch already belongs to the log.
             builder.Clear();
         }
     }
@@ -108,14 +107,14 @@ internal sealed class Batch(
             metrics.CountRepeated(result.Accepted);
         }
 
-        // The counts are those of the first attempt. Its list of rejected lines is not stored; the same body produces the same list.
+        // For a repeat, the counts are those of the first attempt. The log does not store the list of rejected lines; the same body produces the same list.
         context.Response.StatusCode = StatusCodes.Status202Accepted;
         await context.Response.WriteAsJsonAsync(
             new BatchAnswer(result.Receipt.ToString(), result.Accepted, result.RejectedCount, lines.Rejected), ApiJson.Of<BatchAnswer>(), ContentTypes.Json,
             CancellationToken.None);
     }
 
-    /// <summary>Reads the body, or answers with the reason why that failed.</summary>
+    /// <summary>Reads the body. If that fails, answers with the reason.</summary>
     private async Task<bool> TryReadAsync(
         HttpContext context, Caller caller, bool gzip, AppendGroupBuilder builder, BatchLines lines, BatchMemory.Reservation reservation)
     {
@@ -135,7 +134,7 @@ internal sealed class Batch(
         lines.Complete();
         if (read is not (BatchRead.Complete or BatchRead.NoMemory))
         {
-            // Decompressing and parsing these lines cost as much as for an appended batch.
+            // Count these lines: decompressing and parsing them cost as much as for an appended batch.
             limits.Charge(caller, builder.Count + lines.RejectedCount);
         }
 
@@ -188,8 +187,8 @@ internal sealed class Batch(
     private long ExpectedBytes(long? contentLength, bool gzip) =>
         Math.Min(_options.MaxBatchBytes, contentLength is { } length ? (gzip ? length * TypicalGzipRatio : length) : UnknownBodyBytes);
 
-    /// <summary>Room for the records of a plain body, which are no larger than its lines. The size of a decompressed body is only an estimate, so the caller
-    /// passes 0.</summary>
+    /// <summary>Initial capacity of the builder for a plain body, whose records are no larger than its lines. For a compressed body, whose final size is
+    /// unknown, the caller passes 0.</summary>
     private static int RecordBytes(long bodyBytes) => (int)Math.Min(bodyBytes + ServerFieldsBytes, MaxReservedBytes);
 
     private static Problem NothingValid(BatchLines lines) =>

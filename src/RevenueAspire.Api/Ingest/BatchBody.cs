@@ -6,7 +6,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>The reason why reading a batch ended.</summary>
+/// <summary>The outcome of reading a batch.</summary>
 internal enum BatchRead
 {
     /// <summary>The body is complete.</summary>
@@ -47,7 +47,7 @@ internal static class BatchBody
     public static async Task<BatchRead> ReadAsync(
         HttpRequest request, bool gzip, BatchLines lines, BatchMemory.Reservation reservation, int maxBytes, CancellationToken timeout)
     {
-        // Passing this token to ReadAsync would leave the pipe in the middle of a read, and Kestrel could not drain it. A disconnect ends the read without a
+        // Do not pass this token to ReadAsync: a cancelled read stays open, and Kestrel could not drain the body. A disconnect ends the read even without a
         // token.
         await using var registration = timeout.Register(static reader => ((PipeReader)reader!).CancelPendingRead(), request.BodyReader);
         return await (gzip ? InflateAsync(request, lines, reservation, maxBytes) : ReadPlainAsync(request, lines, reservation, maxBytes));
@@ -82,7 +82,7 @@ internal static class BatchBody
             }
             finally
             {
-                // Needed after a bug too: Kestrel cannot continue while a read is open.
+                // Complete the read even after an exception: Kestrel cannot continue while a read is open.
                 request.BodyReader.AdvanceTo(read.Buffer.End);
             }
 
@@ -99,7 +99,7 @@ internal static class BatchBody
         var buffer = ArrayPool<byte>.Shared.Rent(InflateBufferBytes);
         try
         {
-            // Hold the last bytes back until it is known whether they are the marker.
+            // Hold back the last bytes until more data shows whether they are the end marker.
             int held = 0, count;
             while ((count = await inflated.ReadAsync(buffer.AsMemory(held))) > 0)
             {

@@ -11,13 +11,13 @@ namespace RevenueAspire.Api.Ingest;
 /// <param name="maxListed">Maximum length of <see cref="Rejected"/>. All rejected lines are counted.</param>
 internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, bool hashed, int maxListed) : IDisposable
 {
-    /// <summary>Maximum bytes of a line without unusual white space or extra fields, since ids and names have limits.</summary>
+    /// <summary>Maximum bytes of an ordinary line: ids and names are limited, and only unusual white space or extra fields make a line longer.</summary>
     private const int LongestPlainLine = 1024;
 
     private readonly IncrementalHash? _hash = hashed ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
     private readonly List<RejectedLine> _rejected = [];
 
-    /// <summary>Start of a line whose end has not arrived yet.</summary>
+    /// <summary>The first part of a line whose end has not arrived yet.</summary>
     private byte[] _carry = [];
     private int _carried;
     private bool _tooLong;
@@ -90,7 +90,7 @@ internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, b
         var needed = _carried + bytes.Length;
         if (needed > maxLineBytes + 1)
         {
-            // Too long even if the last byte is the \r of the line's end.
+            // Too long even if the last byte is the \r of a CRLF.
             _tooLong = true;
             return;
         }

@@ -4,10 +4,10 @@ using RevenueAspire.Api.Configuration;
 namespace RevenueAspire.Api.Ingest;
 
 /// <summary>The memory shared by all batches in progress, in bytes. Thread-safe; waiting batches are served in order.</summary>
-/// <remarks>A batch reserves its memory before its body is read, so a hundred large batches wait as idle connections, not as full buffers.</remarks>
+/// <remarks>A batch reserves its memory before its body is read, so a hundred waiting batches hold idle connections, not full buffers.</remarks>
 internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider time)
 {
-    /// <summary>Records are no larger than their lines. The second byte covers the rest of the work.</summary>
+    /// <summary>Bytes of memory per byte of a body: one for its record, which is no larger than its line, and one for all other buffers.</summary>
     private const int MemoryPerBodyByte = 2;
 
     /// <summary>Buffers of a request in addition to its records.</summary>
@@ -54,7 +54,7 @@ internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider tim
                 return exception is TimeoutException ? null : throw new OperationCanceledException(cancellationToken);
             }
 
-            // Served at the same moment. A caller that has disconnected disposes the reservation at once.
+            // The memory was granted at the same moment. If the caller has disconnected, it disposes the reservation at once.
         }
 
         return new Reservation(this, bytes);
@@ -69,7 +69,7 @@ internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider tim
                 return false;
             }
 
-            // Later waiters may have been blocked only by this one.
+            // This waiter may have been the only obstacle for later ones.
             Serve();
             return true;
         }
@@ -118,8 +118,8 @@ internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider tim
     {
         private long _bytes = bytes;
 
-        /// <summary>Enlarges the reservation for a body of the given size, without waiting: a batch with a reservation never waits for more, so there is no
-        /// deadlock.</summary>
+        /// <summary>Enlarges the reservation for a body of the given size, or fails without waiting. If batches with reservations waited for more memory, they
+        /// could deadlock.</summary>
         public bool TryGrowTo(long bodyBytes)
         {
             var missing = For(bodyBytes) - _bytes;

@@ -9,13 +9,13 @@ namespace RevenueAspire.Api.Ingest;
 
 /// <summary>Limits the events per second of each caller (section <c>Limits</c>). Thread-safe.</summary>
 /// <remarks>
-/// A request takes one event from the limit before its body is read. A batch takes the rest of its lines after its answer, since their number is unknown
-/// before. That rest is always granted, and the caller is then refused until the debt is paid off (<see cref="DebtBucket"/>). So a batch may be larger than the
+/// A request takes one event from the limit before its body is read. The number of a batch's lines is unknown before, so its other lines are taken after its
+/// answer. They are always granted, and further requests are refused until the debt is paid off (<see cref="DebtBucket"/>). So a batch may be larger than the
 /// burst, and a caller exceeds its rate at most by its batches in flight.
 /// </remarks>
 internal sealed class CallerLimits : IDisposable
 {
-    /// <summary>Delay of a refusal. Without it, a caller that repeats at once would cost as much as one that sends events.</summary>
+    /// <summary>Delay of a refusal. Without it, a caller that retries immediately would cost as much as one that sends events.</summary>
     public static readonly TimeSpan RefusalDelay = TimeSpan.FromSeconds(0.5);
 
     private readonly PartitionedRateLimiter<Caller>? _limiter;
@@ -45,7 +45,7 @@ internal sealed class CallerLimits : IDisposable
     {
         if (_limiter is not null && lines > 1 && LimitOf(caller.Name?.Text) is not null)
         {
-            // A debt bucket always completes this call at once.
+            // A debt bucket grants this at once.
             _ = _limiter.AcquireAsync(caller, lines - 1).AsTask();
         }
     }
@@ -53,7 +53,7 @@ internal sealed class CallerLimits : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _limiter?.Dispose();
 
-    /// <summary>The name if there is one: a caller with a token may be a different object per request.</summary>
+    /// <summary>The key of a caller's limit: its name if it has one, because a token's caller may be a different object in each request.</summary>
     private static object KeyOf(Caller caller) => caller.Name?.Text ?? (object)caller;
 
     private DebtBucket Begin(object key)

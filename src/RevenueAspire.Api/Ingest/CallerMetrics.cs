@@ -38,7 +38,7 @@ internal sealed class CallerMetrics(string? caller)
 
     public void CountBytes(long bytes) => _bytes.Add(bytes);
 
-    /// <summary>All counts. Each is current, but they are not one snapshot.</summary>
+    /// <summary>All counts. Each is current, but together they are not a consistent snapshot.</summary>
     public IngestCounts Read()
     {
         var singly = _acceptedSingly.Sum;

@@ -2,8 +2,8 @@ using System.Threading.RateLimiting;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>A token bucket that may go into debt. While it has a token it grants any number, then refuses until the debt is paid off. In the long run it grants
-/// exactly its rate. Thread-safe.</summary>
+/// <summary>A token bucket that may go into debt. While it has at least one token, it grants any number of tokens. Then it refuses until the debt is paid off.
+/// In the long run, it grants exactly its rate. Thread-safe.</summary>
 /// <remarks>The framework's bucket never grants more than its size at once, so it would refuse a larger batch forever. It also needs a timer to
 /// refill.</remarks>
 /// <param name="perSecond">Tokens added per second, above 0.</param>
@@ -16,7 +16,7 @@ internal sealed class DebtBucket(double perSecond, double burst, TimeProvider ti
     private double _missing;
     private long _filledAt = time.GetTimestamp();
 
-    /// <summary>Time since the bucket became full; null while it is not full. A full bucket equals a new one, so the limiter may drop it.</summary>
+    /// <summary>Time since the bucket became full; null while it is not full. A full bucket is equivalent to a new one, so the limiter may drop it.</summary>
     public override TimeSpan? IdleDuration
     {
         get

@@ -18,7 +18,7 @@ internal static class IngestApi
     }
 
     /// <summary>Runs the endpoint of <c>POST /liveEvent</c> before routing and the other middleware, which cost more than the event. Call it first. It handles
-    /// only the exact path, and callers with a secret or a remembered token. Every other request reaches the same endpoint through the middleware.</summary>
+    /// only the exact path, and callers with a secret or a token in the cache. Every other request reaches the same endpoint through the middleware.</summary>
     public static WebApplication UseSingleEventShortcut(this WebApplication app)
     {
         RouteEndpoint? endpoint = null;

@@ -4,12 +4,12 @@ using System.Diagnostics.Metrics;
 namespace RevenueAspire.Api.Ingest;
 
 /// <summary>Counts incoming events by caller. Thread-safe.</summary>
-/// <remarks>A collector polls the counters: publishing each event to every listener would cost more than parsing it.</remarks>
+/// <remarks>The collector polls these counters. Notifying every listener of each event would cost more than parsing it.</remarks>
 internal sealed class IngestMetrics
 {
     public const string MeterName = "RevenueAspire.Api";
 
-    /// <summary>The shared tag of callers without a separate one.</summary>
+    /// <summary>The tag value that all further callers share.</summary>
     public const string OtherName = "other";
 
     private ImmutableArray<CallerMetrics> _all;
@@ -24,10 +24,10 @@ internal sealed class IngestMetrics
         meter.CreateObservableCounter("revenue.ingest.bytes", ObserveBytes, "By", "Bytes of request bodies read, after decompression, by caller.");
     }
 
-    /// <summary>Counts of secrets without a name, and of requests from unknown callers.</summary>
+    /// <summary>The shared counts of all unnamed secrets, and of requests from unknown callers.</summary>
     public CallerMetrics Unnamed { get; } = new(null);
 
-    /// <summary>Adds a value of the tag <c>caller</c>. Add each value once. The collector stores every value, so their number must be limited.</summary>
+    /// <summary>Adds a value of the tag <c>caller</c>. Add each value once, and only a limited number of values: the collector stores each of them.</summary>
     public CallerMetrics Add(string caller)
     {
         var added = new CallerMetrics(caller);
@@ -38,7 +38,7 @@ internal sealed class IngestMetrics
     /// <summary>Counts refused events of an unknown caller.</summary>
     public void CountRefused(long events) => Unnamed.CountRefused(events);
 
-    /// <summary>The sum over all callers. Each count is current, but they are not one snapshot.</summary>
+    /// <summary>The sum over all callers. Each count is current, but together they are not a consistent snapshot.</summary>
     public IngestCounts Read() => _all.Aggregate(default(IngestCounts), (sum, caller) => sum + caller.Read());
 
     private IEnumerable<Measurement<long>> ObserveEvents() => _all.SelectMany(caller =>

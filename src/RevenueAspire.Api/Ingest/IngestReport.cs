@@ -2,7 +2,8 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>Logs the number of incoming events: at most one line per ten seconds, none without events, and the first line of a burst within a second.</summary>
+/// <summary>Logs the number of incoming events: at most one line per ten seconds, and no line without events. After a pause, the first line appears within a
+/// second.</summary>
 /// <remarks>It reads the counters, so handling an event writes no log line.</remarks>
 internal sealed partial class IngestReport(EventLogWriter log, IngestMetrics metrics, TimeProvider time, ILogger<IngestReport> logger) : BackgroundService
 {
@@ -21,7 +22,7 @@ internal sealed partial class IngestReport(EventLogWriter log, IngestMetrics met
         var at = time.GetTimestamp();
         if (counts == _reported)
         {
-            // The next line covers the time from here on; the last line may be hours old.
+            // No events: the next line covers the time from now on, since the last line may be hours old.
             _since = at;
             return;
         }
@@ -56,7 +57,7 @@ internal sealed partial class IngestReport(EventLogWriter log, IngestMetrics met
         }
         catch (OperationCanceledException)
         {
-            // The server has drained before this service stops, so no more events will arrive.
+            // The server has finished all requests before this service stops, so no more events arrive.
             Report(now: true);
         }
     }

@@ -9,19 +9,19 @@ namespace RevenueAspire.Api.Ingest;
 /// <summary>Shared parts of the two POST calls: the checks before the body is read, and the error answers.</summary>
 internal static class IngestRequest
 {
-    /// <summary>A full queue drains within milliseconds.</summary>
+    /// <summary>After a full queue, which drains within milliseconds.</summary>
     private const int QueueFullRetrySeconds = 1;
 
-    /// <summary>A failed disk takes longer to recover.</summary>
+    /// <summary>After a failure of the disk, which takes longer to recover.</summary>
     private const int UnavailableRetrySeconds = 5;
 
-    /// <summary>An operator must act.</summary>
+    /// <summary>After a refusal by the log, which only an operator can end.</summary>
     private const int RefusedRetrySeconds = 30;
 
-    /// <summary>Up to this size, draining the body is cheaper than a new connection.</summary>
+    /// <summary>Up to this size, reading the rest of the body is cheaper than a new connection.</summary>
     private const int CheapToDrainBytes = 64 << 10;
 
-    /// <summary>Counts a POST that is refused before its body is read, because of its credentials. A refused read is not counted.</summary>
+    /// <summary>Counts a POST that is refused because of its credentials. Refused GET requests are not counted.</summary>
     public static void CountRefusal(HttpContext context, IngestMetrics metrics)
     {
         if (HttpMethods.IsPost(context.Request.Method))
@@ -97,7 +97,7 @@ internal static class IngestRequest
         };
     }
 
-    /// <summary>Ends the connection after the answer if draining the rest of the body would cost more than a new connection.</summary>
+    /// <summary>Closes the connection after the answer, if reading the rest of the body would cost more than a new connection.</summary>
     public static void CloseUnlessCheap(HttpContext context)
     {
         if (context.Request.ContentLength is null or > CheapToDrainBytes)

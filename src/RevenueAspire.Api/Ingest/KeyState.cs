@@ -23,7 +23,7 @@ internal sealed class KeyState(EventLogWriter log, IOptions<EventLogOptions> opt
     {
         var keys = await ReadAsync(context.RequestAborted);
 
-        // Answer 503 rather than old positions: a client would conclude that the log is an older copy.
+        // Answer 503 rather than old positions, from which a client would conclude that the log is an older copy.
         await (keys.Id == Guid.Empty
             ? ProblemResponse.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "The log cannot be read right now; try again.")
             : context.Response.WriteAsJsonAsync(

@@ -11,7 +11,7 @@ internal static class ListedParameter
     public const int Default = 100;
     private const int Max = 100_000;
 
-    /// <returns>False if it is not a number in the range, or is given more than once.</returns>
+    /// <returns>False if the value is not a number in the range, or occurs more than once.</returns>
     public static bool TryRead(HttpContext context, out int listed)
     {
         listed = Default;

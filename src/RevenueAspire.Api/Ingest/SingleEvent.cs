@@ -16,7 +16,7 @@ namespace RevenueAspire.Api.Ingest;
 internal sealed class SingleEvent(EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time,
     IOptions<ApiOptions> options, CallerLimits limits, ILogger<SingleEvent> logger)
 {
-    /// <summary>One builder per thread: a request does not await between its first and its last use of the builder.</summary>
+    /// <summary>One builder per thread is enough, because a request does not await between its first and its last use of the builder.</summary>
     [ThreadStatic]
     private static (SingleEvent Owner, AppendGroupBuilder Builder) _perThread;
 
@@ -29,7 +29,8 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
     public Task HandleAsync(HttpContext context) => HandleAsync(context, access.CallerOf(context));
 
     /// <summary>Handles the whole request, from its headers to its answer, including errors.</summary>
-    /// <remarks>A body that arrives with its headers, as small ones do, costs only one async state machine: this method, which waits for the disk.</remarks>
+    /// <remarks>A small body usually arrives together with its headers. Then this method, which waits for the disk, is the only async state machine of the
+    /// request.</remarks>
     public async Task HandleAsync(HttpContext context, Caller caller)
     {
         try
@@ -78,7 +79,7 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
         }
     }
 
-    /// <summary>Takes a body that has fully arrived. False: the body is incomplete, and <paramref name="reading"/> is the pending read.</summary>
+    /// <summary>Handles a body that has fully arrived. Returns false for an incomplete body; <paramref name="reading"/> is then the pending read.</summary>
     private bool TryTakeWhole(
         PipeReader reader, Caller caller, string? key, out ValueTask<ReadResult> reading, out AppendGroup? group, out RejectReason? reason)
     {
@@ -103,7 +104,7 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
         }
         finally
         {
-            // Needed after a bug too: Kestrel cannot even answer while a read is open.
+            // Complete the read even after an exception: Kestrel cannot answer while a read is open.
             reader.AdvanceTo(read.Buffer.End);
         }
     }
@@ -112,8 +113,8 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
     /// <returns>The body, or its beginning if it exceeds the limit.</returns>
     private async Task<ReadOnlySequence<byte>> ReadOnAsync(PipeReader reader, CallerMetrics metrics, ValueTask<ReadResult> reading)
     {
-        // Collect the pieces here. Leaving them in the pipe until the body is complete puts Kestrel into a bad state: it cannot end a cut-off request, and logs
-        // a stack trace for each.
+        // Copy the pieces instead of leaving them in the pipe until the body is complete. Otherwise Kestrel cannot end a cut-off request, and logs a stack
+        // trace for it.
         var pieces = new ArrayBufferWriter<byte>();
         try
         {
@@ -225,7 +226,7 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
 
         var builder = _perThread.Builder;
 
-        // A request that failed with an exception may have left its event in the builder. It was answered with 500, so this request must not append its event.
+        // An earlier request may have failed with an exception and left its event here. Its client got a 500, so that event must not be appended now.
         builder.Clear();
         if (builder.Add(body, out reason) != ParseOutcome.Event)
         {

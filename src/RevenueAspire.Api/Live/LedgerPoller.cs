@@ -4,7 +4,7 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Live;
 
-/// <summary>Polls the ledger's figures every second while there is a viewer. Otherwise it polls every ten seconds, so that the next viewer sees the last
+/// <summary>Polls the ledger's figures: every second while a viewer is connected, otherwise every ten seconds, so that the next viewer sees the last
 /// minutes.</summary>
 internal sealed partial class LedgerPoller(
     LiveFeed feed, LedgerReader ledger, EventLogWriter log, TopUsers topUsers, TimeProvider time, ILogger<LedgerPoller> logger) : BackgroundService
@@ -30,13 +30,13 @@ internal sealed partial class LedgerPoller(
                 }
                 catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
                 {
-                    // A bug here must not end the API, which accepts events. The page keeps its last figures.
+                    // A bug here must not stop the API from accepting events. The page keeps its last figures.
                     LogFiguresNotRead(logger, exception.Message);
                 }
 
                 await Task.WhenAny(feed.WatchedAsync(), Task.Delay(IdleInterval, time, stoppingToken));
 
-                // At most one poll per interval, however often viewers connect.
+                // At most one poll per interval, even if many viewers connect.
                 if (Interval - time.GetElapsedTime(began) is { Ticks: > 0 } rest)
                 {
                     await Task.Delay(rest, time, stoppingToken);
@@ -47,7 +47,7 @@ internal sealed partial class LedgerPoller(
         }
         catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
         {
-            // The API stops, as in SchemaSetup.
+            // The API is stopping, as in SchemaSetup.
         }
     }
 
@@ -75,7 +75,7 @@ internal sealed partial class LedgerPoller(
         }
         catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
         {
-            // For example, the database holds another schema.
+            // For example, the database has another schema.
             LogFiguresNotRead(logger, exception.Message);
             PublishUnavailable();
         }
@@ -96,7 +96,7 @@ internal sealed partial class LedgerPoller(
         overview.TotalRevenue,
         overview.Events,
 
-        // A restore may have set the database back.
+        // The database may have been restored from a backup.
         since is { TotalSeconds: > 0 } passed ? Math.Round(Math.Max(0, overview.Events - _last!.Events.GetValueOrDefault()) / passed.TotalSeconds, 1) : 0,
         overview.RejectedLines,
         logs.Sum(each => Math.Max(0, each.End - Math.Max(each.FirstOffset, overview.AppliedThrough.GetValueOrDefault(each.LogId)))),

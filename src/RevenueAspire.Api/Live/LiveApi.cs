@@ -21,13 +21,13 @@ internal static class LiveApi
         app.MapRead("/liveLedger", stream.HandleAsync)
             .Describe(
                 stream.HandleAsync, "liveLedger", "Read", "Watch the ledger",
-                "Server-sent events: first one named history with the figures of the last ten minutes, then one named snapshot per second, of the shape below. "
-                    + "The list of top users has a separate time. "
+                "Server-sent events. The first is named history and contains the figures of the last ten minutes. Then one named snapshot follows per "
+                    + "second, in the format below. The list of top users may be older, and has a separate time. "
                 + "The stream ends when the API stops, or when the secret is no longer valid: send the request again.")
             .WithMetadata(ApiExample.Live, new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(LiveSnapshot), [LiveStream.ContentType]))
             .ProducesProblems(401, 403, 503)
 
-            // The request lasts as long as its viewer watches, and would distort the metrics of durations.
+            // The request lasts as long as the viewer watches, which would distort the metrics of request durations.
             .DisableHttpMetrics();
         return app;
     }

@@ -4,11 +4,11 @@ using RevenueAspire.Api.Requests;
 
 namespace RevenueAspire.Api.Live;
 
-/// <summary>Hands the same message to any number of viewers. Thread-safe.</summary>
-/// <remarks>A viewer waits for the latest message, not for each one. A slow viewer skips messages, so the feed buffers none.</remarks>
+/// <summary>Sends each message to all viewers. Thread-safe.</summary>
+/// <remarks>A viewer always gets the latest message, and a slow viewer skips messages. So the feed buffers none.</remarks>
 internal sealed class LiveFeed
 {
-    /// <summary>Viewers at the same time; further viewers are refused.</summary>
+    /// <summary>Maximum number of viewers at the same time; further viewers are refused.</summary>
     public const int MaxViewers = 200;
 
     private readonly Lock _lock = new();

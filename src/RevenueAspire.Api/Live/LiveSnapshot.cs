@@ -6,7 +6,7 @@ namespace RevenueAspire.Api.Live;
 /// <param name="TotalRevenue">Sum over all users, as decimal digits: it may be longer than any number type.</param>
 /// <param name="Events">Events in the ledger.</param>
 /// <param name="EventsPerSecond">Rate of events applied since the previous snapshot.</param>
-/// <param name="RejectedLines">Lines that are no events.</param>
+/// <param name="RejectedLines">Lines that are not events.</param>
 /// <param name="LagBytes">Durable bytes that are not in the ledger yet, of this API's log. With logs in Postgres: of all logs.</param>
 /// <param name="ProcessorsAtWork">Processors that hold a lease now.</param>
 /// <param name="LatestRejects">Newest first.</param>

@@ -8,8 +8,7 @@ namespace RevenueAspire.Api.Live;
 
 /// <summary><c>GET /liveLedger</c>: server-sent events, first the figures of the last minutes, then a snapshot per second, until the viewer disconnects or the
 /// API stops.</summary>
-/// <remarks>A viewer that does not read holds only the connection's buffer. The server closes the connection if the viewer reads too slowly for too
-/// long.</remarks>
+/// <remarks>A viewer that stops reading uses only the connection's buffer. If it reads too slowly for too long, the server closes the connection.</remarks>
 internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostApplicationLifetime lifetime)
 {
     public const string ContentType = "text/event-stream";
@@ -41,7 +40,7 @@ internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostAppli
         }
         catch (OperationCanceledException)
         {
-            // The viewer has disconnected, or the API stops: the answer then ends as a complete one, and the viewer reconnects.
+            // The viewer has disconnected, or the API is stopping. In the latter case the response ends normally, and the viewer reconnects.
         }
         finally
         {

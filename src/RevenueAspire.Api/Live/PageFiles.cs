@@ -11,7 +11,7 @@ internal static class PageFiles
 
     private static readonly PathString[] Folders = ["/page", "/docs", "/vendor"];
 
-    /// <summary>Call it after the setup of access and errors. Only the paths of pages cause a look-up on the disk.</summary>
+    /// <summary>Call it after the setup of access and errors. Other paths than those of pages cause no disk access.</summary>
     public static WebApplication UsePageFiles(this WebApplication app)
     {
         app.UseWhen(context => IsPage(context.Request.Path) && IsAsSent(context), files =>
@@ -24,7 +24,7 @@ internal static class PageFiles
 
     private static bool IsPage(PathString path) => path == "/" || Array.Exists(Folders, folder => path.StartsWithSegments(folder, StringComparison.Ordinal));
 
-    /// <summary>GET /userEvents/.. arrives as a request for / here: a request for the user named .. must not get the page.</summary>
+    /// <summary>The server resolves GET /userEvents/.. to /, but a request for a user named .. must not get the page.</summary>
     private static bool IsAsSent(HttpContext context) => RawTarget.PathOf(context).SequenceEqual(context.Request.Path.Value);
 
     private static void Protect(StaticFileResponseContext file)

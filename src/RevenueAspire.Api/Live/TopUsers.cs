@@ -2,8 +2,8 @@ using RevenueAspire.Api.Reads;
 
 namespace RevenueAspire.Api.Live;
 
-/// <summary>Keeps the list of the top users by scans of the whole table, as often as their cost allows. One caller at a time.</summary>
-/// <remarks>Scans take at most 2 % of the time: after a scan of a second, the next one begins 50 seconds later.</remarks>
+/// <summary>Finds the top users by scanning the whole table, as often as the cost allows. For one caller at a time.</summary>
+/// <remarks>Scans run at most 2 % of the time: 50 seconds pass after a scan of one second.</remarks>
 internal sealed partial class TopUsers(LedgerReader ledger, TimeProvider time, ILogger<TopUsers> logger)
 {
     public const int Count = 10;
@@ -48,15 +48,15 @@ internal sealed partial class TopUsers(LedgerReader ledger, TimeProvider time, I
         }
         catch (LedgerUnavailableException)
         {
-            // The reader logs it once. The old list stays, with its time.
+            // LedgerReader has logged this. The old list stays, with its time.
         }
         catch (Exception exception) when (cancellationToken.IsCancellationRequested && exception is OperationCanceledException or ObjectDisposedException)
         {
-            // The API stops.
+            // The API is stopping.
         }
         catch (Exception exception)
         {
-            // Nothing awaits a scan. The page keeps the old list.
+            // Log the exception here, because no code awaits a scan. The page keeps the old list.
             LogScanFailed(logger, exception);
         }
 

@@ -5,7 +5,7 @@ using RevenueAspire.Api.Requests;
 
 namespace RevenueAspire.Api.OpenApi;
 
-/// <summary>An example answer in the contract.</summary>
+/// <summary>The example answers in the contract.</summary>
 internal sealed record ApiExample(string Status, string Json, string ContentType = ContentTypes.Json)
 {
     public static readonly ApiExample Receipt = new("202", """{"receipt":"0f8fad5bd9cb469fa16570867728950e:1042"}""");

@@ -5,7 +5,7 @@ using RevenueAspire.Api.Requests;
 
 namespace RevenueAspire.Api.OpenApi;
 
-/// <summary>A parameter of a call, for the contract. Handlers read the request themselves, so the framework can infer nothing.</summary>
+/// <summary>A parameter of a call, for the contract. The framework cannot infer it, because handlers read the request directly.</summary>
 internal sealed record ApiParameter(string Name, ParameterLocation In, string Description, string Example, bool Required = false)
 {
     /// <summary>A string by default.</summary>
@@ -39,13 +39,13 @@ internal sealed record ApiParameter(string Name, ParameterLocation In, string De
 
     public static readonly ApiParameter To = Time("to", "Events before this time (RFC 3339).") with { Example = "2026-02-01T00:00:00Z" };
 
-    public static readonly ApiParameter Limit = new("limit", ParameterLocation.Query, "Events per part. As CSV without limit: all.", "100")
+    public static readonly ApiParameter Limit = new("limit", ParameterLocation.Query, "Maximum number of events. CSV without it contains all.", "100")
     {
         Schema = new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "1000", Default = History.HistoryParameters.DefaultLimit },
     };
 
     public static readonly ApiParameter AfterItem = new(
-        "after", ParameterLocation.Query, "The value of next in an earlier answer: events applied before that part.", "AQAAAQAAAAAqAAA");
+        "after", ParameterLocation.Query, "The value of next in an earlier answer. The new answer continues there, with earlier events.", "AQAAAQAAAAAqAAA");
 
     public static readonly ApiParameter StepFrom = Time("from", "Start of the first step (RFC 3339).") with { Required = true };
 
@@ -84,8 +84,8 @@ internal static class EndpointDescriptions
     /// <summary>The methods of a read. The contract lists only GET, since HEAD differs only in the missing body.</summary>
     public static readonly string[] Read = [HttpMethods.Get, HttpMethods.Head];
 
-    /// <summary>Maps a call by GET. It needs the right to read unless another policy is named. The handler writes the same answer for both methods, and Kestrel
-    /// drops the body of HEAD.</summary>
+    /// <summary>Maps a call by GET and HEAD. It requires the right to read, unless another policy is given. The handler writes the same answer for both
+    /// methods, and Kestrel omits the body of HEAD.</summary>
     public static IEndpointConventionBuilder MapRead(
         this IEndpointRouteBuilder app, string pattern, RequestDelegate handler, string policy = AccessPolicies.Read) =>
         app.MapMethods(pattern, Read, handler).RequireAuthorization(policy);

@@ -9,7 +9,7 @@ using RevenueAspire.Api.Requests;
 
 namespace RevenueAspire.Api.OpenApi;
 
-/// <summary>Adds to the contract the metadata of the endpoints, and the health calls, which have no metadata.</summary>
+/// <summary>Adds the endpoints' metadata to the contract, and the health calls, which have no metadata.</summary>
 internal static class ContractTransformers
 {
     private const string SecretScheme = "secret";
@@ -52,7 +52,7 @@ internal static class ContractTransformers
                 content.Example = type == ContentTypes.Csv ? JsonValue.Create(example) : JsonNode.Parse(example);
                 if (type == ContentTypes.Csv)
                 {
-                    content.Schema = new OpenApiSchema { Type = JsonSchemaType.String, Description = "A line of names, and a line per event." };
+                    content.Schema = new OpenApiSchema { Type = JsonSchemaType.String, Description = "A header line, and one line per event." };
                 }
             }
         }
@@ -84,7 +84,7 @@ internal static class ContractTransformers
                 + "(RFC 9457) that name the invalid field. Every GET call also accepts HEAD.",
             License = new OpenApiLicense { Name = "MIT", Identifier = "MIT" },
         };
-        // A relative address: the client knows the one that it called.
+        // A relative address, because the client already knows the API's address.
         document.Servers = [new OpenApiServer { Url = "/" }];
         document.Components ??= new OpenApiComponents();
         document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>

@@ -3,11 +3,11 @@ using RevenueAspire.EventLog;
 namespace RevenueAspire.Api.Reads;
 
 /// <summary>Waits until the ledger has reached a receipt. Thread-safe.</summary>
-/// <remarks>One loop polls the database for all callers, and only while a caller waits. It keeps no result for later callers: a restore or a failover may set
-/// the database back. A stop of the API ends all waiting, so that open requests are answered soon.</remarks>
+/// <remarks>One loop polls the database for all callers, and only while a caller waits. It caches no result, because a restore or a failover can reset the
+/// database to an earlier state. When the API stops, all waits end, so that open requests are answered soon.</remarks>
 internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<AppliedOffset> logger)
 {
-    /// <summary>Callers that wait at the same time. Further callers get the answer of a timeout at once.</summary>
+    /// <summary>Maximum number of waiting callers. Further callers immediately get the same answer as after a timeout.</summary>
     public const int MaxWaiting = 10_000;
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
@@ -17,7 +17,7 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
     private readonly HashSet<Waiter> _waiters = [];
     private bool _polling;
 
-    /// <summary>Waits until the ledger has a record, and all records before it.</summary>
+    /// <summary>Waits until the ledger contains a record and all earlier ones.</summary>
     /// <param name="receipt">The record, of a log that this API knows.</param>
     /// <param name="timeout">The longest wait.</param>
     /// <param name="cancellationToken">Stops the waiting.</param>
@@ -90,7 +90,7 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
         }
         catch (Exception exception)
         {
-            // Nothing awaits this loop: pass the bug to its callers, and let the next caller start the loop again.
+            // No code awaits this loop. So pass the exception to the waiting callers; the next caller starts the loop again.
             LogPollFailed(logger, exception);
             End(waiter => waiter.Reached.TrySetException(exception));
         }
@@ -108,7 +108,7 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
         }
     }
 
-    /// <summary>One read per log. Usually all receipts are of one log; several replicas have several.</summary>
+    /// <summary>One query per log. Usually all receipts belong to one log; with several API replicas there are several.</summary>
     private async Task<(Dictionary<Guid, long> Applied, TimeSpan Interval)> ReadAsync(Guid[] logs)
     {
         var applied = new Dictionary<Guid, long>(logs.Length);
@@ -116,7 +116,7 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
         {
             foreach (var log in logs)
             {
-                // The ledger has applied nothing of a log that it does not know yet.
+                // A log that the ledger does not know yet has no applied events.
                 applied[log] = await ledger.FindAppliedThroughAsync(log, lifetime.ApplicationStopping) ?? 0;
             }
 
@@ -124,7 +124,7 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
         }
         catch (LedgerUnavailableException)
         {
-            // The database may return before the callers time out.
+            // Keep polling: the database may return before the callers time out.
             return (applied, PollIntervalUnavailable);
         }
     }

@@ -4,17 +4,17 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Reads;
 
-/// <summary>Compares log and ledger at start and every ten seconds. If the ledger is ahead of the log, or differs from it, the log accepts no events: they
-/// would never count (rule M11). Thread-safe.</summary>
+/// <summary>Compares log and ledger at start and every ten seconds. If the ledger is ahead of the log or differs from it, new events would never count, so the
+/// log refuses them (rule M11). Thread-safe.</summary>
 /// <remarks>
-/// An unavailable database changes nothing: the API accepts events without it, and a refusal lasts until a comparison succeeds. A log in Postgres needs no
-/// comparison: each start begins another log, and an append at another offset than expected fails.
+/// An unavailable database changes nothing: accepted events stay accepted, and a refusal lasts until a comparison succeeds. A log in Postgres needs no
+/// comparison: each start begins another log, and an append at an unexpected offset fails.
 /// </remarks>
 internal sealed partial class LedgerGuard(
     EventLogWriter log, LedgerReader ledger, IServiceProvider services, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<LedgerGuard> logger)
         : BackgroundService
 {
-    /// <summary>The longest time that a start waits for the first comparison before the API accepts events.</summary>
+    /// <summary>Maximum time that the start waits for the first comparison. After that, the API accepts events without it.</summary>
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
@@ -42,11 +42,11 @@ internal sealed partial class LedgerGuard(
         await base.StartAsync(cancellationToken);
     }
 
-    /// <summary>Inspects the ledger, and compares it with the log. Calls during an inspection share it, so that probes of a slow database take one
-    /// connection.</summary>
-    /// <returns>Null when there is no ledger yet.</returns>
+    /// <summary>Inspects the ledger, and compares it with the log. Concurrent calls share one inspection, so that many probes use only one connection of a slow
+    /// database.</summary>
+    /// <returns>Null if there is no ledger yet.</returns>
     /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
-    /// <exception cref="LedgerException">The database holds something else; the message names it.</exception>
+    /// <exception cref="LedgerException">The database contains something else; the message names it.</exception>
     /// <exception cref="OperationCanceledException">The caller cancelled, or the API stops.</exception>
     public Task<LedgerInspection?> CheckAsync(CancellationToken cancellationToken)
     {
@@ -72,7 +72,7 @@ internal sealed partial class LedgerGuard(
         }
         catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
         {
-            // The API stops, as in SchemaSetup.
+            // The API is stopping, as in SchemaSetup.
         }
     }
 
@@ -81,7 +81,7 @@ internal sealed partial class LedgerGuard(
         var inspection = await ledger.InspectAsync(log.LogId, lifetime.ApplicationStopping);
         if (inspection is not null && services.GetService<FileLogStore>() is { } files)
         {
-            // The ledger was read first, and the mark only grows: a smaller mark means another copy of the log.
+            // The ledger was read first, and the durable mark only grows. So a mark below the ledger's offset means another copy of the log.
             _refusal = inspection.Source is null ? null : Compare(files, inspection.Source);
             log.Refuse(_refusal);
         }
@@ -94,8 +94,8 @@ internal sealed partial class LedgerGuard(
         var mark = files.DurableMark;
         if (Math.Max(source.ClaimedThrough, source.AppliedThrough) is var known && known > mark)
         {
-            return $"The log ends at offset {mark}, but the ledger knows it through {known}: an older copy of the log was restored, and events appended to it "
-                + "would never count. Put the newer copy back and start again";
+            return $"The log ends at offset {mark}, but the ledger knows it up to {known}: an older copy of the log was restored, and events appended to it "
+                + "would never count. Restore the newer copy, and start again";
         }
 
         using var reader = EventLogReader.Open(files.Directory);
@@ -105,8 +105,8 @@ internal sealed partial class LedgerGuard(
             return (read.Count, read.DamagedThrough);
         });
         return tail.Length > 0 && source.TailHash.Length > 0 && !source.TailHash.Span.SequenceEqual(tail)
-            ? $"The log's bytes before offset {source.AppliedThrough} are not the ones that the ledger has applied: another copy of the log was restored, and "
-                + "events appended to it would never count. Put the applied one back and start again"
+            ? $"The log's bytes before offset {source.AppliedThrough} differ from those that the ledger applied: another copy of the log was restored, and "
+                + "events appended to it would never count. Restore the copy that was applied, and start again"
             : null;
     }
 
@@ -119,7 +119,7 @@ internal sealed partial class LedgerGuard(
         }
         catch (Exception exception) when (exception is not (LedgerException or EventLogException or OperationCanceledException))
         {
-            // The loop tries again, and reports the error.
+            // The loop retries and logs the error.
         }
     }
 
@@ -139,7 +139,7 @@ internal sealed partial class LedgerGuard(
         }
         catch (LedgerUnavailableException)
         {
-            // The reader logs it once.
+            // LedgerReader has logged this.
             return false;
         }
         catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))

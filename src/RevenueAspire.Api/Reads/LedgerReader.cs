@@ -10,10 +10,10 @@ namespace RevenueAspire.Api.Reads;
 /// <summary>Reads the ledger for the API, and logs when the database becomes unavailable. Thread-safe; every read has a time limit.</summary>
 internal sealed partial class LedgerReader(IServiceProvider services, IConfiguration configuration, ILogger<LedgerReader> logger)
 {
-    /// <summary>The longest read, including the wait for a connection.</summary>
+    /// <summary>Maximum time of a read, including the wait for a connection.</summary>
     internal static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>Reads wait for it: before the first attempt at the schema, an empty database would seem unavailable.</summary>
+    /// <summary>Completes after the first attempt to apply the schema. Reads wait for it: until then, an empty database would seem unavailable.</summary>
     private readonly TaskCompletionSource _schemaTried = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>0 not known yet, 1 available, 2 unavailable.</summary>
@@ -25,7 +25,7 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         ReadAsync((queries, cancellation) => queries.FindRevenueAsync(userId, cancellation), cancellationToken);
 
     /// <inheritdoc cref="LedgerQueries.FindSettledRevenueAsync"/>
-    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
     public Task<string?> FindSettledRevenueAsync(string userId, CancellationToken cancellationToken) =>
         ReadAsync((queries, cancellation) => queries.FindSettledRevenueAsync(userId, cancellation), cancellationToken);
 
@@ -35,7 +35,7 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         ReadAsync((queries, cancellation) => queries.FindAppliedThroughAsync(logId, cancellation), cancellationToken);
 
     /// <inheritdoc cref="ReplicationBarrier.PassAsync"/>
-    /// <exception cref="LedgerUnavailableException">The standbys have not confirmed in time.</exception>
+    /// <exception cref="LedgerUnavailableException">The standbys did not confirm in time.</exception>
     public async Task ConfirmCommitsAsync(CancellationToken cancellationToken)
     {
         var database = services.GetRequiredService<NpgsqlDataSource>();
@@ -47,7 +47,7 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         }
         catch (NpgsqlException exception)
         {
-            // A read never notices that its session is read-only.
+            // A read works in a read-only session too, so check this explicitly.
             DatabaseErrors.DropConnections(database, exception);
             throw;
         }
@@ -109,7 +109,7 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
 
     /// <summary>Applies the schema.</summary>
     /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
-    /// <exception cref="LedgerException">The database holds something else.</exception>
+    /// <exception cref="LedgerException">The database contains something else.</exception>
     public async Task<LedgerState> ApplySchemaAsync(CancellationToken cancellationToken)
     {
         try
@@ -160,16 +160,16 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         catch (ArgumentException exception)
         {
             // The driver's message about a connection string may contain its password.
-            throw Unavailable($"The driver does not take a setting of ConnectionStrings:{DatabaseExtensions.DatabaseName}.", exception);
+            throw Unavailable($"The driver does not accept a setting in ConnectionStrings:{DatabaseExtensions.DatabaseName}.", exception);
         }
         catch (Exception exception) when (exception is IOException or AuthenticationException)
         {
-            // The driver reports a failed handshake with these types.
+            // The driver throws these types after a failed handshake.
             throw Unavailable(exception.Message, exception);
         }
         finally
         {
-            // The driver completes on a socket thread, and the caller may remove files next.
+            // The driver completes on a thread that polls sockets. Leave it, because the caller may remove files next.
             await SocketThreads.MoveToPoolAsync();
         }
     }
@@ -201,8 +201,8 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     private static partial void LogBack(ILogger logger);
 }
 
-/// <summary>The ledger as of one inspection.</summary>
-/// <param name="State">Its place, and the faults of its content.</param>
+/// <summary>The ledger's state at one inspection.</summary>
+/// <param name="State">The ledger's location and faults.</param>
 /// <param name="Source">The log in the ledger; null when the ledger does not know it.</param>
 /// <param name="Durability">The server's settings for commits.</param>
 internal sealed record LedgerInspection(LedgerState State, LedgerSource? Source, ServerDurability Durability);

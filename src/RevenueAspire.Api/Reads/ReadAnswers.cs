@@ -8,7 +8,7 @@ namespace RevenueAspire.Api.Reads;
 /// <param name="Revenue">An integer of any length.</param>
 internal sealed record UserRevenue(string UserId, [property: JsonConverter(typeof(DigitsConverter))] string Revenue);
 
-/// <summary>How far an event has come.</summary>
+/// <summary>The state of an event.</summary>
 /// <param name="State"><c>durable</c>: on disk; <c>applied</c>: in the ledger; <c>rejected</c>: the processor could not apply it.</param>
 /// <param name="Reason">The reason of a rejected event, else absent.</param>
 internal sealed record ReceiptState(string State, string? Reason = null)

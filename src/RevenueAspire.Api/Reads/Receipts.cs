@@ -4,7 +4,7 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Reads;
 
-/// <summary><c>GET /receipts/{receipt}</c>: how far an event has come.</summary>
+/// <summary><c>GET /receipts/{receipt}</c>: the state of an event.</summary>
 internal sealed class Receipts(LedgerReader ledger, EventLogWriter log)
 {
     public async Task HandleAsync(HttpContext context)
@@ -30,7 +30,7 @@ internal sealed class Receipts(LedgerReader ledger, EventLogWriter log)
         }
         catch (LedgerUnavailableException)
         {
-            // Only this is certain: the record is on disk. A crash of the database may also undo 'applied'.
+            // Without the database, only 'durable' is certain: a crash of the database can also undo 'applied'.
             return ReceiptState.Durable;
         }
     }

@@ -14,8 +14,8 @@ internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time
         }
         catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
         {
-            // The API stops, however the driver reports it. After a failed start, the host disposes the data source before it stops this service, and would
-            // report the exception as its own failure.
+            // The API is stopping, and the driver may report this with any exception. After a failed start, the host disposes the data source before it stops
+            // this service, and would otherwise report this exception as the cause.
         }
     }
 
@@ -37,11 +37,11 @@ internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time
             }
             catch (LedgerUnavailableException)
             {
-                // The reader logs it once.
+                // LedgerReader has logged this.
             }
             catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
             {
-                // No error of the database or its driver ends the API, which accepts events without it. Each message is logged once per cause.
+                // No error of the database or its driver stops the API, which accepts events without a database. Each cause is logged once.
                 if (exception.Message != reported)
                 {
                     reported = exception.Message;

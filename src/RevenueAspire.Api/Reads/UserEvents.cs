@@ -36,7 +36,7 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
             : context.Response.WriteAsJsonAsync(new UserRevenue(userId, revenue), ApiJson.Of<UserRevenue>(), ContentTypes.Json));
     }
 
-    /// <summary>Waits for <c>?after=</c>, or answers with the reason why it cannot.</summary>
+    /// <summary>Waits for <c>?after=</c>. If that fails, answers with the reason.</summary>
     private async Task<bool> TryWaitAsync(HttpContext context, List<string> parameters)
     {
         if (parameters.Count > 1)

@@ -5,8 +5,8 @@ using RevenueAspire.Events;
 
 namespace RevenueAspire.Api.Reads;
 
-/// <summary>The user of a request: the second segment of a path like <c>/userEvents/{userid}</c>, or <c>?userId=</c>, the only form for <c>.</c> and
-/// <c>..</c>, which have a meaning in paths.</summary>
+/// <summary>The user of a request: the second segment of a path like <c>/userEvents/{userid}</c>, or <c>?userId=</c>. Only the latter supports the ids <c>.</c>
+/// and <c>..</c>, which are special in paths.</summary>
 internal static class UserIdParameter
 {
     public const string Name = "userId";

@@ -24,7 +24,8 @@ namespace RevenueAspire.Api.Requests;
 [JsonSerializable(typeof(RevenueStepsAnswer))]
 internal sealed partial class ApiJsonContext : JsonSerializerContext;
 
-/// <summary>Their format: camel case, no nulls, and unescaped text, so a user id in any script stays readable. No answer is ever embedded in a page.</summary>
+/// <summary>Their format: camel case, no nulls, and unescaped text, so that user ids in any script stay readable. Unescaped text is safe because no answer is
+/// embedded in an HTML page.</summary>
 internal static class ApiJson
 {
     private static readonly JsonSerializerOptions Options = new(ApiJsonContext.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };

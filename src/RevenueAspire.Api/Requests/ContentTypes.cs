@@ -35,7 +35,7 @@ internal static class ContentTypes
         return false;
     }
 
-    /// <summary>True when the Accept header names CSV, and prefers no other type to it.</summary>
+    /// <summary>True if the Accept header names CSV and prefers no other type.</summary>
     public static bool PrefersCsv(StringValues accept)
     {
         var (csv, others) = (0d, 0d);

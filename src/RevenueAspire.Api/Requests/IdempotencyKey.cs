@@ -9,7 +9,7 @@ internal static class IdempotencyKey
     public const int MaxLength = 128;
 
     /// <summary>Reads the key.</summary>
-    /// <returns>False for a key that is repeated, empty, too long, or not visible ASCII; true with null without the header.</returns>
+    /// <returns>False for a key that is repeated, empty, too long, or not visible ASCII. True with a null key if the header is absent.</returns>
     public static bool TryRead(IHeaderDictionary headers, out string? key)
     {
         var values = headers[Header];

@@ -4,13 +4,14 @@ using Microsoft.AspNetCore.Http.Features;
 namespace RevenueAspire.Api.Requests;
 
 /// <summary>Reads ids from the request target as sent, percent-decoded exactly once.</summary>
-/// <remarks>The server's own path decodes <c>%25</c> but not <c>%2F</c>, so <c>a%2Fb</c> and <c>a%252Fb</c> become the same id.</remarks>
+/// <remarks>The server's decoded path is not usable: it decodes <c>%25</c> but not <c>%2F</c>, so <c>a%2Fb</c> and <c>a%252Fb</c> would become the same
+/// id.</remarks>
 internal static class RawTarget
 {
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>The second segment of a path like <c>/userEvents/user1/history</c>, still encoded. Null when the path as sent has more or fewer segments than
-    /// the route (dot segments that the server resolved).</summary>
+    /// <summary>The second segment of a path like <c>/userEvents/user1/history</c>, still encoded. Null if the sent path has another number of segments than
+    /// the route, because the server resolved dot segments.</summary>
     public static string? FindSecondSegment(HttpContext context)
     {
         var path = PathOf(context).TrimEnd('/').TrimStart('/');
@@ -85,8 +86,7 @@ internal static class RawTarget
         }
     }
 
-    /// <summary>Gives a request with a whole URL as its target (<c>GET http://host/path</c>, sent by clients of a proxy) the same path as <c>GET
-    /// /path</c>.</summary>
+    /// <summary>Makes a request whose target is a whole URL equivalent to <c>GET /path</c>. Clients of a proxy send <c>GET http://host/path</c>.</summary>
     /// <remarks>The server decodes the path of a URL completely, including <c>%2F</c>, and turns a backslash into a slash. A path with dot segments stays as
     /// the server resolved it.</remarks>
     public static WebApplication UseOriginPaths(this WebApplication app)

@@ -15,7 +15,7 @@ internal sealed record SendArguments(
 /// <param name="Load">Runs <c>load</c>.</param>
 internal sealed record ClientCommands(Func<Task<int>> Service, Func<SendArguments, Task<int>> Send, Func<LoadArguments, Task<int>> Load);
 
-/// <summary>The command line: the service without arguments, the tools with <c>send</c> and <c>load</c>.</summary>
+/// <summary>The command line. Runs the service without arguments, or one of the tools <c>send</c> and <c>load</c>.</summary>
 internal static class ClientCommandLine
 {
     private const string Program = "RevenueAspire.Client";

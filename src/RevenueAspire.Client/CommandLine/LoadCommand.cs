@@ -59,7 +59,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
         return code;
     }
 
-    /// <summary>Why a load that ran to its end still failed, or null.</summary>
+    /// <summary>Returns why a load failed although it was not interrupted, or null.</summary>
     private static string? Shortfall(LoadRun run)
     {
         var failed = run.Sent - run.Accepted;

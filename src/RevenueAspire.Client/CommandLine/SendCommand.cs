@@ -7,8 +7,8 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.CommandLine;
 
-/// <summary><c>send FILE...</c>: opens all files, saves a journal for each run, and then sends file after file. <c>--json</c> prints its object in every
-/// case.</summary>
+/// <summary><c>send FILE...</c>: opens all files, saves a journal for each run, and then sends one file after the other. <c>--json</c> prints its object even
+/// after a failure.</summary>
 internal sealed class SendCommand(SendArguments arguments, ClientOptions options, ApiTarget api, string journalDirectory, Terminal terminal, TimeProvider time)
 {
     private readonly ApiConnection _api = new(
@@ -18,7 +18,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
 
     private readonly SendResults _results = new(terminal, arguments.Json);
 
-    /// <summary>One line for each file that has grown in the meantime.</summary>
+    /// <summary>One line per file that has grown during the send.</summary>
     private readonly List<string> _unsent = [];
 
     private readonly string _spoolDirectory = Path.Combine(Path.GetDirectoryName(journalDirectory)!, "spool");
@@ -180,10 +180,11 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         return Worse(await ReportUnsentAsync(job), job.Entry.Rejected > 0 ? ExitCodes.SomeRejected : ExitCodes.Done);
     }
 
-    /// <summary>Sends up to the length at opening: first the bytes of the run, then those that were appended before opening.</summary>
+    /// <summary>Sends the file up to its length at opening: first the bytes of the run, then bytes that were appended before this process opened the
+    /// file.</summary>
     private async Task RunAsync(SendJob job, SendProgress progress, CancellationToken stop)
     {
-        // Ctrl+C ends the waiting for new lines, not the sending of lines that are already in the file.
+        // Ctrl+C only stops waiting for new lines. Lines that are already in the file are still sent.
         var runStop = arguments.Follow ? CancellationToken.None : stop;
         while (!job.Entry.Finished || (arguments.Resume && job.Input.OpenedLength > job.Entry.Length && !arguments.Follow))
         {

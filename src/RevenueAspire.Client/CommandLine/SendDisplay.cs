@@ -6,7 +6,8 @@ using Spectre.Console.Rendering;
 
 namespace RevenueAspire.Client.CommandLine;
 
-/// <summary>Shows a run on stderr: a bar on a terminal, otherwise a line every few seconds; and the first rejected lines. Thread-safe.</summary>
+/// <summary>Shows a run on stderr, with a bar on a terminal, otherwise with a line every few seconds. Also prints the first rejected lines.
+/// Thread-safe.</summary>
 internal sealed class SendDisplay(Terminal terminal, TimeProvider time) : ISendObserver
 {
     /// <summary>Rejected lines to print per file. All of them are in the file of rejected lines; the others are only counted here.</summary>

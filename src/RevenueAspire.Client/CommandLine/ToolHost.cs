@@ -31,9 +31,9 @@ internal static class ToolHost
     private static async Task<int> RunAsync(
         int? concurrency, string? url, Func<IServiceProvider, ClientOptions, ApiTarget, CancellationToken, Task<int>> command)
     {
-        // .NET reads this when the first socket is created: answers are then processed on the thread that receives them, without waking another thread.
-        // Measured: 10 to 20 % more single events per second. A command never blocks this thread for long, because it writes files on other threads. The
-        // service shares its process with a web server, so it keeps the default.
+        // .NET reads this variable when the first socket is created. Each answer is then processed on the thread that receives it, without waking another
+        // thread. Measured: 10 to 20 % more single events per second. A command never blocks this thread for long, because it writes files on other threads.
+        // The service shares its process with a web server, so it keeps the default.
         SetUnlessGiven(InlineCompletions, "1");
         var proxy = EnvironmentProxy.Install();
         using var signals = new StopSignals();

@@ -8,7 +8,7 @@ namespace RevenueAspire.Client.Credentials;
 /// <param name="time">The clock.</param>
 internal sealed class ClientCredentials(string authority, Func<Task<TokenAnswer>> fetch, TimeProvider time) : Credential
 {
-    /// <summary>For this time after a failed fetch, all callers get the same failure, so that many workers do not flood the token server.</summary>
+    /// <summary>After a failed fetch, all callers get the same failure for this long, so that many workers do not flood the token server.</summary>
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(1);
 
     /// <summary>Renewal begins this long before expiry, or after 4/5 of a shorter lifetime.</summary>
@@ -41,7 +41,7 @@ internal sealed class ClientCredentials(string authority, Func<Task<TokenAnswer>
 
     public override async ValueTask<string?> RenewAsync(string refused, CancellationToken cancellationToken)
     {
-        // Another caller may have renewed it in the meantime.
+        // Another caller may have renewed the token in the meantime.
         var token = Volatile.Read(ref _token);
         var header = token is not null && token.Header != refused ? token.Header : await WaitAsync(token, cancellationToken);
         return header == refused ? null : header;

@@ -18,7 +18,7 @@ internal sealed class TokenServer(ClientOptions options)
 
     private string? _endpoint;
 
-    /// <summary>Shorter than the time-out of a request, so that the error names the slow token server and not the API.</summary>
+    /// <summary>Shorter than the timeout of a request to the API. So the error after a timeout names the token server, not the API.</summary>
     private TimeSpan Timeout => TimeSpan.FromSeconds(Math.Min(MaxTimeout.TotalSeconds, options.RequestTimeoutSeconds / 2.0));
 
     /// <summary>Fetches a token. Never throws because of a server failure.</summary>
@@ -65,7 +65,8 @@ internal sealed class TokenServer(ClientOptions options)
         using var request = new DiscoveryDocumentRequest
         {
             Address = options.Authority,
-            // Some providers have their token endpoint on another host; TLS is required there, too. The client does not need the keys, only the API does.
+            // Some providers have their token endpoint on another host; TLS is required there, too. Only the API needs the keys, so the client does not load
+            // them.
             Policy = { ValidateEndpoints = false, RequireKeySet = false },
         };
         using var document = await http.GetDiscoveryDocumentAsync(request, cancellationToken);

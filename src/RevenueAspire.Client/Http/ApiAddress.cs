@@ -2,13 +2,14 @@ using Microsoft.Extensions.ServiceDiscovery;
 
 namespace RevenueAspire.Client.Http;
 
-/// <summary>Resolves a service discovery name to an address, once per run. As an HTTP handler, discovery would allocate strings and an address per
+/// <summary>Resolves a service discovery name to an address, once per run. Discovery in an HTTP handler would allocate strings and an address for each
 /// request.</summary>
 internal static class ApiAddress
 {
     /// <summary>Resolves a URL.</summary>
     /// <param name="resolver">Service discovery.</param>
-    /// <param name="url">An address or a name (<c>https+http://api</c>). A name without an entry is used as a host, with the first of its schemes.</param>
+    /// <param name="url">An address or a name (<c>https+http://api</c>). If discovery has no entry for a name, the name is used as the host, with the first of
+    /// its schemes.</param>
     /// <param name="cancellationToken">Stops the resolution.</param>
     public static async ValueTask<Uri> ResolveAsync(ServiceEndpointResolver resolver, Uri url, CancellationToken cancellationToken)
     {

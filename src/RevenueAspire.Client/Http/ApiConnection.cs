@@ -7,7 +7,7 @@ using RevenueAspire.Client.Credentials;
 namespace RevenueAspire.Client.Http;
 
 /// <summary>Makes one attempt at one request. Knows HTTP and the API's answers, but not the file, and does not retry. Thread-safe.</summary>
-/// <param name="http">Has no time-out. HttpClient is not used, because it adds a linked token source and a second check of headers and address to each
+/// <param name="http">Must have no timeout. Not an HttpClient, which adds a linked token source and a second check of headers and address to each
 /// request.</param>
 /// <param name="url">The API's base address.</param>
 /// <param name="credential">Supplies the Authorization header.</param>
@@ -38,11 +38,11 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
     public LogPosition Log { get; } = new();
 
     /// <summary>Sends one event, or a batch as JSON Lines.</summary>
-    /// <param name="lines">Lines of a batch, sent to <c>/liveEvents</c>; the answer is asked to list up to this many rejected lines. 0 for a single
+    /// <param name="lines">Number of lines of a batch, which is sent to <c>/liveEvents</c>; the API lists up to this many rejected lines. 0 for a single
     /// event.</param>
     /// <param name="key">The Idempotency-Key; null for none.</param>
-    /// <param name="body">Must not change until the call returns. After an <see cref="AttemptOutcome.TryAgain"/> without a status it must never change: a
-    /// broken connection may still read it.</param>
+    /// <param name="body">Must not change until the call returns. After an <see cref="AttemptOutcome.TryAgain"/> without a status, it must never change,
+    /// because a broken connection may still read it.</param>
     /// <param name="cancellationToken">Aborts the attempt.</param>
     /// <exception cref="HttpRequestException">No connection, or a broken one.</exception>
     /// <exception cref="IOException">The answer was cut off.</exception>
@@ -69,8 +69,8 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
     }
 
     /// <summary>Queries which keys the API remembers.</summary>
-    /// <returns>The state, or null if this API does not report it; and a failure if the API gave no state. The failure is retriable,
-    /// <see cref="AttemptOutcome.Unauthorized"/>, or <see cref="AttemptOutcome.Impossible"/>.</returns>
+    /// <returns>The state, or null if this API does not report it. If there was no answer with a state, a failure: retriable, <see
+    /// cref="AttemptOutcome.Unauthorized"/>, or <see cref="AttemptOutcome.Impossible"/>.</returns>
     /// <exception cref="HttpRequestException">No connection, or a broken one.</exception>
     /// <exception cref="IOException">The answer was cut off.</exception>
     public async Task<(LogState? State, AttemptResult? Failure)> GetLogStateAsync(CancellationToken cancellationToken)
@@ -106,8 +106,8 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
         }
     }
 
-    /// <summary>Sends a request. If the API refuses its token (401), sends it once more with a renewed token; the API appended nothing for the refused
-    /// one.</summary>
+    /// <summary>Sends a request. If the API refuses its token (401), sends it once more with a renewed token. This is safe, because the API appended
+    /// nothing.</summary>
     private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         try
@@ -127,7 +127,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
         }
         catch (SocketException exception)
         {
-            // .NET lets a SocketException through when a new connection is reset while .NET queries the socket's remote end.
+            // If a new connection is reset while .NET queries the socket's remote address, .NET throws a bare SocketException.
             throw new HttpRequestException(HttpRequestError.ConnectionError, exception.Message, exception);
         }
     }
@@ -136,7 +136,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
     {
         try
         {
-            // Read the whole answer: until then its connection may still read the request's body.
+            // Read the whole answer: until it is complete, the connection may still read the request's body.
             await refusal.Content.LoadIntoBufferAsync(MaxAnswerBytes, cancellationToken);
             return await credential.RenewAsync(authorization, cancellationToken);
         }
@@ -231,7 +231,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
             return new AttemptResult(AttemptOutcome.Unexpected) { Detail = "202 without a receipt" };
         }
 
-        // Accept the lines even if another log took them: sent again to the run's first log, they would count in both.
+        // Count the lines as accepted even if another log has them. If they were sent again to the run's first log, they would count twice.
         var otherLog = Log.Advance(receipt.LogId, receipt.Offset) ? null
             : $"with a receipt of log {receipt.LogId:N}, but the run began with log {Log.Id:N}";
         return isBatch

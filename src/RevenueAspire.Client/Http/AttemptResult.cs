@@ -1,6 +1,6 @@
 namespace RevenueAspire.Client.Http;
 
-/// <summary>The meaning of an answer for a request.</summary>
+/// <summary>The outcome of an attempt.</summary>
 internal enum AttemptOutcome
 {
     /// <summary>202: at least one line is durable in the log; <see cref="AttemptResult.Rejected"/> lists the rejected lines.</summary>
@@ -18,7 +18,7 @@ internal enum AttemptOutcome
     /// <summary>413: the body is too large.</summary>
     TooLarge,
 
-    /// <summary>422: the API knows the key with another body.</summary>
+    /// <summary>422: the API has the key with another body.</summary>
     KeyConflict,
 
     /// <summary>A permanent error that is not from the API, such as an untrusted certificate, a redirect, or a refusal by a proxy.
@@ -61,6 +61,6 @@ internal sealed record AttemptResult(AttemptOutcome Kind)
     /// <summary>Whether the request was not sent because there is no token.</summary>
     public bool IsUnsent { get; init; }
 
-    /// <summary>Set if another log than the run's first one accepted the lines. The run must stop.</summary>
+    /// <summary>Set if the lines were accepted by another log than the run's first one. The run must stop.</summary>
     public string? OtherLog { get; init; }
 }

@@ -30,13 +30,14 @@ internal static class ConnectionErrors
                 : null;
         }
 
-        // A connection lost during the handshake has an inner SocketException and may be retried. A handshake that fails without one will fail again.
+        // An inner SocketException means that the connection was lost during the handshake: retry. Without one, the handshake itself failed, and would fail
+        // again.
         return Find<AuthenticationException>(exception) is { } refusal && Find<SocketException>(exception) is null ? DescribeTls(refusal) : null;
     }
 
     private static string DescribeTls(AuthenticationException refusal) => refusal.Message switch
     {
-        // .NET's message contains the names of SslPolicyErrors and X509ChainStatusFlags; the rest of it is for programmers.
+        // Search .NET's message only for the names of SslPolicyErrors and X509ChainStatusFlags; the rest would not help a user.
         var message when Has(message, "RemoteCertificateNameMismatch") => "its certificate is for another host name",
         var message when Has(message, "NotTimeValid") => "its certificate has expired, or is not valid yet",
         var message when Has(message, "UntrustedRoot") || Has(message, "PartialChain") =>
@@ -83,7 +84,7 @@ internal static class ConnectionErrors
         return null;
     }
 
-    /// <summary>The innermost exception; .NET's message of the outer ones is only "see inner exception".</summary>
+    /// <summary>The innermost exception. The messages of the outer ones only refer to it.</summary>
     private static Exception Innermost(Exception exception) => exception.InnerException is { } inner ? Innermost(inner) : exception;
 
     private static bool Has(string text, string word) => text.Contains(word, StringComparison.OrdinalIgnoreCase);

@@ -26,7 +26,7 @@ internal sealed class EnvironmentProxy : IWebProxy
 
     public ICredentials? Credentials { get; set; }
 
-    /// <summary>Reads the variables of this process, and applies the proxy to all other HTTP of the process (telemetry), too.</summary>
+    /// <summary>Reads the variables of this process, and also applies the proxy to the other HTTP traffic of the process (telemetry).</summary>
     /// <inheritdoc cref="Read"/>
     public static EnvironmentProxy? Install()
     {
@@ -109,7 +109,7 @@ internal sealed class EnvironmentProxy : IWebProxy
     private static Uri Parse(string name, string value, CredentialCache credentials)
     {
         var text = value.Contains("://", StringComparison.Ordinal) ? value : "http://" + value;
-        // curl's name for SOCKS 5 where the proxy resolves host names; .NET's "socks5" does the same.
+        // curl's "socks5h" means that the proxy resolves host names. .NET's "socks5" does the same.
         text = text.StartsWith("socks5h://", StringComparison.OrdinalIgnoreCase) ? "socks5://" + text["socks5h://".Length..] : text;
         if (!Uri.TryCreate(text, UriKind.Absolute, out var uri)
             || uri.Host.Length == 0 || uri.Scheme is not ("http" or "https" or "socks4" or "socks4a" or "socks5"))
@@ -133,7 +133,7 @@ internal sealed class EnvironmentProxy : IWebProxy
         return proxy;
     }
 
-    /// <summary>The parser fills in the scheme's default port, so only the text shows whether it contains a port.</summary>
+    /// <summary>Whether the text contains a port. The parsed address always has one, because the parser fills in the scheme's default.</summary>
     private static bool HasPort(string text, Uri uri)
     {
         var authority = text[(text.IndexOf("://", StringComparison.Ordinal) + 3)..].Split('/', '?', '#')[0];

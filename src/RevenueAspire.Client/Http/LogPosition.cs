@@ -1,8 +1,8 @@
 namespace RevenueAspire.Client.Http;
 
 /// <summary>The API's log as known to this process: its id, and the highest known position. Thread-safe.</summary>
-/// <remarks>With a log in files, receipts are positions. If several processes share the keys, only the API's state reports positions, and receipts may be from
-/// any log.</remarks>
+/// <remarks>With a log in files, receipts are positions. If several API processes share the keys, receipts may belong to any of their logs, and only the API's
+/// state reports positions.</remarks>
 internal sealed class LogPosition
 {
     private readonly Lock _gate = new();
@@ -25,7 +25,7 @@ internal sealed class LogPosition
     /// <summary>Whether only the API's state advances the position.</summary>
     public bool IsShared => Volatile.Read(ref _isShared);
 
-    /// <summary>The highest known position: anything sent from now on is appended after it. -1 if no position is known.</summary>
+    /// <summary>The highest known position. All lines sent from now on are appended after it. -1 if no position is known.</summary>
     public long Highest => Volatile.Read(ref _highest);
 
     /// <summary>Records the API's state. Ignores the state of another log.</summary>

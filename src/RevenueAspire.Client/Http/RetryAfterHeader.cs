@@ -3,11 +3,11 @@ using System.Net.Http.Headers;
 
 namespace RevenueAspire.Client.Http;
 
-/// <summary>Reads Retry-After, including numbers that .NET's parser rejects as too large: they ask for a long wait, not for none. Uses the clock; otherwise
+/// <summary>Reads Retry-After. A number that is too large for .NET's parser counts as a long wait, not as a missing header. Reads the clock; otherwise
 /// pure.</summary>
 internal static class RetryAfterHeader
 {
-    /// <summary>Timers are limited to some weeks, and no run waits this long for a single answer.</summary>
+    /// <summary>Maximum wait. Timers support only some weeks, and no run waits that long for one answer.</summary>
     public static readonly TimeSpan Max = TimeSpan.FromDays(1);
 
     /// <summary>Returns the wait, at most <see cref="Max"/>; null if the header is missing, or is neither a number nor a date.</summary>

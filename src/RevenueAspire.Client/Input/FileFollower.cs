@@ -21,7 +21,7 @@ internal sealed class FileFollower(InputFile file, ISendObserver observer)
             var now = file.CurrentLength;
             if (now > length)
             {
-                // Also pause after a run, so that lines arriving one by one are sent together.
+                // Pause even directly after a run, so that lines that arrive one after the other are sent together.
                 return await PauseAsync(stop);
             }
 

@@ -7,10 +7,10 @@ namespace RevenueAspire.Client.Input;
 /// <summary>A file to send. A run covers a fixed length, even if the file grows. Thread-safe.</summary>
 internal sealed class InputFile : IDisposable
 {
-    /// <summary>The file name used for standard input: its rejected lines are written next to a file of this name in the current directory.</summary>
+    /// <summary>The file name that represents standard input. Rejected lines are written as if a file of this name were in the current directory.</summary>
     private const string StandardInputName = "standard-input";
 
-    /// <summary>Longer than the timestamp resolution of any file system, except FAT.</summary>
+    /// <summary>Longer than the timestamp resolution of every file system except FAT.</summary>
     private static readonly TimeSpan Grain = TimeSpan.FromSeconds(2);
 
     private readonly bool _isCopy;
@@ -23,7 +23,7 @@ internal sealed class InputFile : IDisposable
         GivenPath = givenPath;
         _isCopy = isCopy;
         _packedLength = packedLength;
-        // Taken before any byte is read: a later change is visible as a later time, unless the timestamp resolution hides it.
+        // Take the time before the first read. Then a later write changes the file's time, unless it is within the timestamp resolution.
         _modified = File.GetLastWriteTimeUtc(handle);
         _wasJustModified = DateTime.UtcNow - _modified < Grain;
         IsStandardInput = givenPath == SpoolFile.StandardInput;
@@ -54,7 +54,8 @@ internal sealed class InputFile : IDisposable
 
     public long CurrentLength => RandomAccess.GetLength(Handle);
 
-    /// <summary>Bytes now in the file after <see cref="Length"/>. For a compressed file: the bytes appended to the compressed file since opening.</summary>
+    /// <summary>Number of bytes that the file now has after <see cref="Length"/>. For a compressed file: compressed bytes that were appended since
+    /// opening.</summary>
     public long AddedBytes =>
         !_isCopy ? CurrentLength - Length
         : !IsStandardInput && new FileInfo(FullPath) is { Exists: true } packed ? Math.Max(0, packed.Length - _packedLength)

@@ -12,7 +12,7 @@ namespace RevenueAspire.Client.Input;
 /// <param name="End">Offset after the newline, or the end of the file.</param>
 internal readonly record struct FileLine(long Number, long Offset, long Length, long End)
 {
-    /// <summary>Whether the line is too long to be an event; its bytes are not kept in memory. A carriage return before the newline does not count.</summary>
+    /// <summary>Whether the line, without a carriage return at its end, is too long to be an event. The reader then does not keep its bytes.</summary>
     public bool IsTooLong(byte lastByte) => Length - (lastByte == '\r' ? 1 : 0) > SendLimits.LineBytes;
 }
 
@@ -36,7 +36,7 @@ internal sealed class LineReader(InputFile file, long offset, long linesBefore) 
     public ReadOnlyMemory<byte> Current { get; private set; }
 
     /// <summary>Whether the file still has the content that was read, up to the file's length. Reads the file once more; call it at the end.</summary>
-    /// <remarks>The digest of the journal is not enough: it comes from a separate read of the same bytes.</remarks>
+    /// <remarks>Comparing with the journal's digest is not enough, because that digest comes from a separate read.</remarks>
     /// <exception cref="SendException">The file was shortened.</exception>
     public async ValueTask<bool> IsUnchangedAsync(CancellationToken cancellationToken)
     {

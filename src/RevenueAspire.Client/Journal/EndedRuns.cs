@@ -5,11 +5,10 @@ namespace RevenueAspire.Client.Journal;
 /// <summary>Limits the number of journals, since each file sent leaves one. One thread per directory; other processes may use the directory.</summary>
 internal static class EndedRuns
 {
-    /// <summary>Number of journals kept of finished runs that no later run needs, newest first. About 1 KB each.</summary>
+    /// <summary>Number of journals to keep, newest first, of finished runs that no later run needs. A journal takes about 1 KB.</summary>
     public const int Kept = 1000;
 
-    /// <summary>Removes the oldest journals of the tool beyond <see cref="Kept"/>. Only finished runs whose file is no longer at its path are
-    /// counted.</summary>
+    /// <summary>Removes the tool's oldest journals beyond <see cref="Kept"/>. Considers only finished runs whose file is no longer at its path.</summary>
     /// <remarks>
     /// Such a run has no open requests, so nothing can be repeated or lost. A later <c>--resume</c> of the rotated file finds no run and sends nothing.
     /// An interrupted run keeps its journal. So does a finished run whose file may still grow at its path.
@@ -17,14 +16,14 @@ internal static class EndedRuns
     /// <param name="directory">Directory of the journals.</param>
     public static void Trim(string directory) => Trim(directory, Directory.GetFiles(directory, JournalNames.AnySend), HasLeft);
 
-    /// <summary>Removes the oldest journals of the service beyond <see cref="Kept"/>. Only finished runs are counted: those of <c>/generateEvents</c>, and
-    /// those at start into another log.</summary>
+    /// <summary>Removes the service's oldest journals beyond <see cref="Kept"/>. Considers only finished runs: those of <c>/generateEvents</c>, and those that
+    /// were sent at start to another log.</summary>
     /// <remarks>
-    /// <c>/generateEvents</c> sends a finished file again in any case. The journal of a finished run at start proves that the log already has the content. It
-    /// is kept while the API has that log. An interrupted run keeps its journal.
+    /// The service does not need these journals: <c>/generateEvents</c> sends a finished file again in any case. But the journal of a finished run at start
+    /// prevents a second send. So it is kept while the API has that run's log. An interrupted run keeps its journal.
     /// </remarks>
     /// <param name="directory">Directory of the journals.</param>
-    /// <param name="logId">The API's log; null if the API does not report it, then the address identifies the log.</param>
+    /// <param name="logId">The API's log; null if the API does not report it. Then the address identifies the log.</param>
     /// <param name="url">The API's address.</param>
     public static void TrimService(string directory, Guid? logId, Uri url) => Trim(
         directory,

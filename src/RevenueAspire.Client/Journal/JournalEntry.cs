@@ -4,16 +4,16 @@ namespace RevenueAspire.Client.Journal;
 
 /// <summary>The state of a run on disk. Saved before the first request, and then about every second.</summary>
 /// <remarks>
-/// Every line before <see cref="SentThrough"/> is answered. Requests between it and <see cref="OpenThrough"/> may have been sent. They follow from the file,
-/// <see cref="Batch"/> and the limits alone, so a resumed run sends them again with the same keys. Keys are byte offsets, so this requires that no byte before
-/// <see cref="OpenThrough"/> has changed. <see cref="Digest"/> covers these bytes.
+/// Every line before <see cref="SentThrough"/> is answered. Requests from there to <see cref="OpenThrough"/> may have been sent. A resumed run sends them again
+/// with the same keys, because only the file, <see cref="Batch"/> and the limits determine them. Keys contain byte offsets, so no byte before <see
+/// cref="OpenThrough"/> may have changed; <see cref="Digest"/> detects this.
 /// </remarks>
 internal sealed record JournalEntry
 {
-    /// <summary>Changes when a member changes its meaning, or when a file is cut into requests differently.</summary>
+    /// <summary>Increased when the meaning of a member changes, or the rules that cut a file into requests.</summary>
     public const int CurrentVersion = 2;
 
-    /// <summary>Enough bytes to distinguish files, and fast to read.</summary>
+    /// <summary>Number of bytes that distinguish files: enough for that, and fast to read.</summary>
     public const int HeadBytes = 64 * 1024;
 
     public int Version { get; init; } = CurrentVersion;
@@ -31,10 +31,11 @@ internal sealed record JournalEntry
     /// <summary>Lines per request, 0 for single events.</summary>
     public required int Batch { get; init; }
 
-    /// <summary>The API's log; null if the API did not report it, then the run cannot be resumed.</summary>
+    /// <summary>The API's log; null if the API did not report it. Then the run cannot be resumed.</summary>
     public Guid? LogId { get; init; }
 
-    /// <summary>The log's offset, as known before any request at or after <see cref="SentThrough"/> was first sent.</summary>
+    /// <summary>A log offset that was known before any request at or after <see cref="SentThrough"/> was first sent. So all these requests were appended after
+    /// it.</summary>
     public long AsOf { get; init; }
 
     /// <summary>Every line before this byte offset is answered.</summary>
@@ -53,7 +54,7 @@ internal sealed record JournalEntry
     /// sent.</summary>
     public string Head { get; init; } = "";
 
-    /// <summary>The bytes before this offset identify the file.</summary>
+    /// <summary>The file's bytes before this offset identify it.</summary>
     [JsonIgnore]
     public long KnownThrough => OpenThrough > 0 ? OpenThrough : Math.Min(Length, HeadBytes);
 

@@ -13,29 +13,28 @@ internal enum SendKind
     Generate,
 }
 
-/// <summary>Names of journals: the same run always gets the same name. Pure.</summary>
+/// <summary>Names the journals. A repeat of the same run gets the same name. Pure.</summary>
 internal static class JournalNames
 {
     /// <summary>Pattern of the tool's journals.</summary>
     public const string AnySend = "send-*.json";
 
-    /// <summary>A new run of the tool: the same file into the same log, independent of the API's address. An earlier run is found by content, not by this
-    /// name.</summary>
+    /// <summary>A new run of the tool, named after the file and the log, not the API's address. Earlier runs are found by content, not by this name.</summary>
     /// <param name="fullPath">Path of the file.</param>
-    /// <param name="logId">The API's log; null if the API does not report it, then the address identifies the log.</param>
+    /// <param name="logId">The API's log; null if the API does not report it. Then the address identifies the log.</param>
     /// <param name="url">The API's address.</param>
     public static string Send(string fullPath, Guid? logId, Uri url) => "send-" + Hash($"{fullPath}\n{logId?.ToString("N") ?? url.AbsoluteUri}");
 
-    /// <summary>A run of the tool for a path that now has another file.</summary>
+    /// <summary>A run of the tool whose path now contains another file.</summary>
     public static string Aside(string runId) => "send-" + runId;
 
     /// <summary>A run of the tool for standard input, which differs each time.</summary>
     public static string StandardInput() => "send-input-" + Guid.NewGuid().ToString("N");
 
-    /// <summary>A run of the service: the same content into the same log, independent of the file's path and the API's address.</summary>
+    /// <summary>A run of the service, named after the content and the log, not the file's path or the API's address.</summary>
     /// <param name="kind">The reason for the run.</param>
     /// <param name="content">Digest of the content.</param>
-    /// <param name="logId">The API's log; null if the API does not report it, then the address identifies the log.</param>
+    /// <param name="logId">The API's log; null if the API does not report it. Then the address identifies the log.</param>
     /// <param name="url">The API's address.</param>
     public static string Service(SendKind kind, string content, Guid? logId, Uri url) =>
         $"{Content(kind, content)}-{(logId is { } id ? id.ToString("N") : Hash(url.AbsoluteUri))}";

@@ -14,7 +14,7 @@ internal sealed record KnownRun(string Path, JournalEntry Entry, bool HasContent
     public bool MayBeSent => Entry.OpenThrough > 0;
 }
 
-/// <summary>Finds runs by the content of their file, because the file may have been renamed, compressed, or reached by another path since.</summary>
+/// <summary>Finds runs by the content of their file, because the file may since have been renamed or compressed, or have another path.</summary>
 internal static class KnownRuns
 {
     /// <summary>Returns the tool's runs that may belong to a file, newest first.</summary>
@@ -41,7 +41,7 @@ internal static class KnownRuns
             }
         }
 
-        // Read the file only once: take a digest at each offset that a journal names.
+        // Read the file only once, and take a digest at each offset that a journal needs.
         foreach (var (path, entry) in entries.OrderBy(known => known.Entry.KnownThrough))
         {
             var hasContent = entry.KnownThrough > 0 && entry.KnownThrough <= input.Length

@@ -4,7 +4,7 @@ using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Journal;
 
-/// <summary>SHA-256 of the file's first n bytes, for increasing n. For one thread at a time.</summary>
+/// <summary>Computes the SHA-256 of the file's first n bytes, for increasing n. For one thread at a time.</summary>
 /// <remarks>Reads the file again, from the page cache. This is far cheaper than sending it.</remarks>
 internal sealed class SentDigest(InputFile file) : IDisposable
 {

@@ -49,8 +49,8 @@ internal sealed class LoadEvents(int seed, int users, UserSkew skew)
         }
     }
 
-    /// <summary>Draws rank k with a probability proportional to 1/k, exactly. The whole part of (N+1)^u is k with a probability proportional to ln(1 + 1/k).
-    /// Rejection sampling corrects this to 1/k and keeps at least 7 of 10 draws.</summary>
+    /// <summary>Draws rank k with a probability exactly proportional to 1/k. The integer part of (N+1)^u, for a uniform u, is k with a probability proportional
+    /// to ln(1 + 1/k). Rejection sampling corrects this to 1/k, and keeps at least 7 of 10 draws.</summary>
     private long Zipf(ref SplitMix random)
     {
         while (true)
@@ -63,8 +63,8 @@ internal sealed class LoadEvents(int seed, int users, UserSkew skew)
         }
     }
 
-    /// <summary>SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014). Good from the first number for any seed, as needed for
-    /// one generator per event.</summary>
+    /// <summary>SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014). Its first number is already good for any seed, as
+    /// required by one generator per event.</summary>
     private struct SplitMix(ulong state)
     {
         private ulong _state = state;

@@ -24,21 +24,21 @@ internal sealed record LoadPlan(LoadEvents Events, int Rate, TimeSpan Duration, 
 }
 
 /// <summary>Sends the requests of a plan when they are due, and counts the results. Nothing is retried. For one run; counters may be read during it.</summary>
-/// <remarks>Latency counts from the moment a request was due, not from the moment it was sent. Otherwise a stall would count only once: the client waits for
-/// the slow answer, and does not send the requests that become due during it (coordinated omission).</remarks>
+/// <remarks>Latency is measured from the moment that a request was due, not from when it was sent. Otherwise a stall of the API would count as one slow request
+/// only, because the client sends no other requests meanwhile (coordinated omission).</remarks>
 internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
 {
     /// <summary>Time after the end during which requests that are due may still be sent.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
 
-    /// <summary>Limit of distinct reasons, since texts from the server could otherwise use unlimited memory.</summary>
+    /// <summary>Maximum number of distinct reasons. Texts from the server could otherwise take unlimited memory.</summary>
     private const int MaxReasons = 20;
 
     private readonly ConcurrentDictionary<string, long> _failures = new(StringComparer.Ordinal);
     private long _sent;
     private long _accepted;
 
-    /// <summary>Time from due to answered, for all requests. A request that was never sent counts with its waiting time at the end.</summary>
+    /// <summary>Time from due to answered, for all requests. For a request that was never sent: the time that it had waited at the end.</summary>
     public LatencyHistogram Latency { get; } = new();
 
     /// <summary>Events of requests that were sent.</summary>
@@ -60,7 +60,7 @@ internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
     /// <exception cref="SendException">The API refuses the secret or the token.</exception>
     public async Task RunAsync(CancellationToken stop)
     {
-        // "end" stops workers that wait for the next slot. "abort" follows later and stops workers that wait for an answer.
+        // First "end" stops workers that wait for the next slot. Later "abort" stops workers that wait for an answer.
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stop);
         using var abort = new CancellationTokenSource();
         await using var graceful = end.Token.Register(() => abort.CancelAfter(SendLimits.StopGrace));

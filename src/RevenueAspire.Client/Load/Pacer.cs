@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace RevenueAspire.Client.Load;
 
-/// <summary>Starts requests at a fixed rate. Uses a separate thread, because timers of the thread pool are late by a millisecond, and by more when the pool is
-/// busy.</summary>
+/// <summary>Starts requests at a fixed rate. Uses a separate thread, because timers of the thread pool fire a millisecond late, or later on a busy
+/// pool.</summary>
 /// <remarks>Slots are numbered from 0; slot n is due n intervals after the start. For one load.</remarks>
 internal sealed partial class Pacer : IDisposable
 {

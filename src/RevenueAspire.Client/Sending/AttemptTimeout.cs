@@ -1,7 +1,7 @@
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>The time limit of attempts, one attempt at a time. Each worker has one: a new token source per request would cost more than the headers of the
-/// attempt.</summary>
+/// <summary>The time limit of a worker's attempts, one at a time. Reused, because a new token source per request would cost more than the request's
+/// headers.</summary>
 /// <param name="limit">Time limit of one attempt.</param>
 /// <param name="abort">Aborts every attempt.</param>
 internal sealed class AttemptTimeout(TimeSpan limit, CancellationToken abort) : IDisposable

@@ -3,10 +3,10 @@ namespace RevenueAspire.Client.Sending;
 /// <summary>Receives notifications about a run. Called from any thread; must return quickly.</summary>
 internal interface ISendObserver
 {
-    /// <summary>A rejected line, in file order, after it is durable in the file of rejected lines.</summary>
+    /// <summary>Reports a rejected line, in file order, after it is durable in the file of rejected lines.</summary>
     void Rejected(string file, RejectedLine line);
 
-    /// <summary>The API is unavailable or asks to wait; the run retries automatically.</summary>
+    /// <summary>Reports that the API is unavailable or asks the client to wait. The run retries automatically.</summary>
     void Waiting(string reason);
 
     /// <summary>A warning for the user. The run continues.</summary>

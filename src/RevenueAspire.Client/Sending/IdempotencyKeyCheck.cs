@@ -3,8 +3,8 @@ using RevenueAspire.Client.Http;
 namespace RevenueAspire.Client.Sending;
 
 /// <summary>Checks before a retry whether the API still remembers the request's key. One per run; thread-safe.</summary>
-/// <param name="api">Its state is read at most about once per second.</param>
-/// <param name="logId">The log that the run began with; null if the API does not report it. Nothing is checked then, and the user has been warned.</param>
+/// <param name="api">The API; its state is read at most about once per second.</param>
+/// <param name="logId">The log at the start of the run; null if the API does not report it. In that case nothing is checked; the user has been warned.</param>
 /// <param name="requestTimeout">Time limit of one query.</param>
 /// <param name="time">The clock.</param>
 internal sealed class IdempotencyKeyCheck(ApiConnection api, Guid? logId, TimeSpan requestTimeout, TimeProvider time) : IDisposable
@@ -55,8 +55,8 @@ internal sealed class IdempotencyKeyCheck(ApiConnection api, Guid? logId, TimeSp
             : null;
     }
 
-    /// <summary>Polls the newest key's position while keys are shared, because receipts do not contain it then. A request's age is the position known when it
-    /// was first sent. Without polling, late requests of a long run would seem as old as its first.</summary>
+    /// <summary>If keys are shared, polls the newest key's position, because receipts then do not contain it. A request's age is the position that was known
+    /// when it was first sent. Without polling, late requests of a long run would seem as old as its first one.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public async Task FollowAsync(TimeSpan interval, CancellationToken cancellationToken)
     {

@@ -4,16 +4,16 @@ using RevenueAspire.Client.Journal;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>Begins a run of the tool, or finds the run to resume, by the file's content and the API's log. Paths and addresses are only hints. For one
-/// thread.</summary>
+/// <summary>Begins a run of the tool, or finds the run to resume. The file's content and the API's log identify a run; paths and addresses are only hints. For
+/// one thread.</summary>
 /// <param name="directory">Directory of the journals.</param>
 /// <param name="api">The destination.</param>
-/// <param name="log">The API's log now; null if the API does not report it, then the address identifies the log.</param>
+/// <param name="log">The API's current log; null if the API does not report it. Then the address identifies the log.</param>
 /// <param name="observer">Receives warnings.</param>
 /// <param name="time">The clock, for timestamps that people read.</param>
 internal sealed class JobOpener(string directory, ApiConnection api, LogState? log, ISendObserver observer, TimeProvider time)
 {
-    /// <summary>Begins a new run, whether or not there are journals. Journals of other contents are kept.</summary>
+    /// <summary>Begins a new run, even if an earlier one could be resumed. Journals of other contents are kept.</summary>
     /// <exception cref="SendException">The journal cannot be saved, or another process is sending the file.</exception>
     public async Task<SendJob> CreateAsync(InputFile input, int batch, CancellationToken cancellationToken)
     {
@@ -36,7 +36,7 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
         var replaced = new List<RunJournal>();
         try
         {
-            // A file that was renamed in the meantime keeps its journal, although another file now has its old path.
+            // If a file was renamed and another file now has its path, the renamed file keeps its journal.
             if (RunJournal.TryRead(journal.FilePath) is { OpenThrough: > 0 } there && !earlier.Exists(run => run.HasPath && run.Path == journal.FilePath))
             {
                 journal.SetAside(there);
@@ -86,8 +86,8 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
         }
     }
 
-    /// <summary>Ranks a run; the lowest rank is the best match, null is no match. Content matters more than the path: another file may now have the path of a
-    /// renamed one.</summary>
+    /// <summary>Ranks a run; the lowest rank is the best match, and null means no match. Content matters more than the path, which another file may have
+    /// now.</summary>
     private int? Rank(KnownRun run) => run switch
     {
         { MayBeSent: true } when !run.HasContent || !IsHere(run.Entry) => null,

@@ -9,7 +9,7 @@ internal sealed class OutboundRequest
     private int _length;
     private long _firstLine;
 
-    /// <summary>Gaps in the line numbers, because blank lines are skipped: from an index on, this many lines of the file are missing.</summary>
+    /// <summary>Gaps in the line numbers, caused by skipped blank lines: from this index on, the given number of lines is missing.</summary>
     private List<(int Index, long Missing)>? _gaps;
 
     /// <summary>Byte offset of the first line in the file. It is part of the key, so it must be the same in a resumed run.</summary>
@@ -24,16 +24,17 @@ internal sealed class OutboundRequest
     /// <summary>Number of lines, none of them blank.</summary>
     public int Lines { get; private set; }
 
-    /// <summary>The highest log position known before the first attempt. If the request was ever appended, then after this offset.</summary>
+    /// <summary>The highest log position known before the first attempt. If the request was appended, it is after this position.</summary>
     public long AsOf { get; set; }
 
-    /// <summary>The <see cref="AsOf"/> of an earlier process that may have sent the request, or null. Set before the request is added to the tracker.</summary>
+    /// <summary>If an earlier process may have sent the request: its <see cref="AsOf"/> there; else null. Set before the request is added to the
+    /// tracker.</summary>
     public long? CarriedAsOf { get; init; }
 
     /// <summary>Whether an attempt ended without a conclusive answer, so the request may have been appended.</summary>
     public bool MayBeAppended { get; set; }
 
-    /// <summary>Whether no request is needed, because the only line is too long.</summary>
+    /// <summary>Whether nothing must be sent, because the only line is too long.</summary>
     public bool IsAnswered { get; set; }
 
     /// <summary>Used only by <see cref="ProgressTracker"/>, under its lock.</summary>
@@ -42,7 +43,7 @@ internal sealed class OutboundRequest
     /// <summary>Number of accepted lines, after the answer.</summary>
     public int Accepted { get; set; }
 
-    /// <summary>Set if another log than the run's first one accepted the request.</summary>
+    /// <summary>Set if the request was accepted by another log than the run's first one.</summary>
     public string? OtherLog { get; set; }
 
     /// <summary>The rejected lines in file order, after the answer.</summary>
@@ -64,7 +65,7 @@ internal sealed class OutboundRequest
             return _firstLine + index;
         }
 
-        // Find the last gap at or before the index. Binary search, because there may be as many gaps and calls as lines.
+        // Find the last gap at or before the index. Use binary search, because there may be as many gaps and as many calls as lines.
         var found = _gaps.BinarySearch((index, long.MaxValue));
         var before = (found < 0 ? ~found : found) - 1;
         return _firstLine + index + (before < 0 ? 0 : _gaps[before].Missing);

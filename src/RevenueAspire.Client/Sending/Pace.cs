@@ -5,10 +5,10 @@ namespace RevenueAspire.Client.Sending;
 /// <param name="time">The clock.</param>
 internal sealed class Pace(int? linesPerSecond, TimeProvider time)
 {
-    /// <summary>Lines delayed by a slow API are caught up later, but at most this much time, so that a recovering API is not flooded.</summary>
+    /// <summary>After a slow phase of the API, the run catches up at most this much time, so that it does not flood a recovering API.</summary>
     private static readonly TimeSpan MadeUp = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>The resolution of timers: a shorter wait is skipped and added to the next one.</summary>
+    /// <summary>The resolution of timers. A shorter wait is skipped, and extends the next one.</summary>
     private static readonly TimeSpan Grain = TimeSpan.FromMilliseconds(1);
 
     private readonly long _start = time.GetTimestamp();

@@ -1,9 +1,9 @@
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>The progress of a run without gaps, and the rejected lines since the previous <see cref="ProgressTracker.Take"/>.</summary>
+/// <summary>The gapless progress of a run, and the rejected lines since the previous <see cref="ProgressTracker.Take"/>.</summary>
 internal sealed record Progress(long SentThrough, long LinesThrough, long AsOf, long Accepted, long Rejected, IReadOnlyList<RejectedLine> NewRejected);
 
-/// <summary>Requests are answered in any order; this tracks the offset up to which all of them are answered. Thread-safe.</summary>
+/// <summary>Tracks the offset up to which all requests are answered. Answers arrive in any order. Thread-safe.</summary>
 /// <param name="sentThrough">Offset in the file at which the run starts.</param>
 /// <param name="linesThrough">Number of lines before that offset.</param>
 /// <param name="highestReceipt">Returns the highest log position known so far. Called for each new request, and by <see cref="Take"/> while no request is
@@ -69,7 +69,7 @@ internal sealed class ProgressTracker(long sentThrough, long linesThrough, Func<
         }
     }
 
-    /// <summary>Waits until the answered lines without gaps extend beyond an offset, or fewer than <paramref name="openRequests"/> requests are open.</summary>
+    /// <summary>Waits until all lines up to an offset are answered, or fewer than <paramref name="openRequests"/> requests are open.</summary>
     public async Task WaitAsync(long offset, int openRequests, CancellationToken cancellationToken)
     {
         while (true)

@@ -9,7 +9,7 @@ namespace RevenueAspire.Client.Sending;
 /// <param name="input">The file that is sent.</param>
 /// <param name="otherPath">The path to use if the input's folder is not writable.</param>
 /// <param name="claimed">The file that the run had created at its last save, or null.</param>
-/// <param name="length">Bytes that the run had written at its last save. Later bytes of a killed process are cut off and written again.</param>
+/// <param name="length">Bytes that the run had written at its last save. Later bytes, from a killed process, are cut off and written again.</param>
 internal sealed class RejectedFile(InputFile input, string otherPath, string? claimed, long length) : IDisposable
 {
     public const string Suffix = ".rejected.jsonl";
@@ -24,7 +24,7 @@ internal sealed class RejectedFile(InputFile input, string otherPath, string? cl
 
     public static string PathFor(string file) => file + Suffix;
 
-    /// <summary>Among files named together (<c>*.jsonl</c>), returns the one that a file of rejected lines belongs to, or null.</summary>
+    /// <summary>If a file contains the rejected lines of another file in the same list (such as <c>*.jsonl</c>), returns that other file, else null.</summary>
     public static string? FindOwner(string file, IEnumerable<string> all)
     {
         var path = Path.GetFullPath(file);
@@ -120,7 +120,7 @@ internal sealed class RejectedFile(InputFile input, string otherPath, string? cl
 
     public void Dispose() => _stream?.Dispose();
 
-    /// <summary>Closes a stream after a failed write. Closing tries to write the buffer once more.</summary>
+    /// <summary>Closes a stream after a failed write, although closing writes the buffer once more.</summary>
     private void Discard()
     {
         try

@@ -5,8 +5,8 @@ namespace RevenueAspire.Client.Sending;
 
 /// <summary>A queue of requests from the reader to the workers: one thread adds, any number take.</summary>
 /// <remarks>
-/// Bounded, but not by a bounded channel. A bounded channel wakes its writer for each request taken, at the cost of a thread switch. Here the writer fills the
-/// queue and is woken when the queue is half empty.
+/// Limited, but not a bounded channel, which would wake its writer for each request taken, at the cost of a thread switch. Here the writer fills the queue, and
+/// wakes up when the queue is half empty.
 /// </remarks>
 /// <param name="workers">The queue holds at most twice this number.</param>
 internal sealed class RequestQueue(int workers)
@@ -52,7 +52,7 @@ internal sealed class RequestQueue(int workers)
         Interlocked.Exchange(ref _halfEmpty, halfEmpty);
         if (_requests.Reader.Count > workers)
         {
-            // Workers that take from now on see _halfEmpty and signal it. If the count were already lower, possibly no worker would.
+            // The queue is still more than half full, so workers will take more requests, see _halfEmpty and signal it. Below that, possibly no worker would.
             await halfEmpty.Task.WaitAsync(cancellationToken);
         }
 

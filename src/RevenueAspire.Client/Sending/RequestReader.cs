@@ -2,12 +2,12 @@ using RevenueAspire.Client.Input;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>Cuts a file into requests. The cuts depend only on the file, the start and the batch size, so a resumed run makes the same ones. For one
+/// <summary>Cuts a file into requests. The cuts depend only on the file, the start and the batch size, so a resumed run makes the same cuts. For one
 /// thread.</summary>
-/// <param name="lines">Must be at the beginning of a request.</param>
+/// <param name="lines">Reads the lines; must be at the beginning of a request.</param>
 /// <param name="batch">Maximum lines per request; 0 sends single events.</param>
 /// <param name="carryThrough">An earlier process may have sent the requests that begin before this byte offset.</param>
-/// <param name="carryAsOf">The log position that this process knew when it sent them.</param>
+/// <param name="carryAsOf">The log position that the earlier process knew when it sent them.</param>
 internal sealed class RequestReader(LineReader lines, int batch, long carryThrough = 0, long carryAsOf = 0)
 {
     private FileLine? _ahead;
@@ -47,7 +47,7 @@ internal sealed class RequestReader(LineReader lines, int batch, long carryThrou
 
             if (IsTooLong(line) || request.Length + line.Length >= SendLimits.BatchBytes)
             {
-                // The reader still has the line's bytes, because the next read happens only after this line is taken.
+                // The reader still has the line's bytes, because it reads on only after this line is taken.
                 _ahead = line;
                 break;
             }
@@ -58,7 +58,7 @@ internal sealed class RequestReader(LineReader lines, int batch, long carryThrou
         return request;
     }
 
-    /// <summary>Adds lines that need no individual check. The cuts are the same as line by line.</summary>
+    /// <summary>Adds many lines at once, without a check of each. The cuts are the same as if each line were added separately.</summary>
     private void AddPlain(OutboundRequest request)
     {
         var plain = lines.TakePlain(batch - request.Lines, SendLimits.BatchBytes - request.Length, out var count, out var firstNumber, out var end);

@@ -3,7 +3,7 @@ using RevenueAspire.Client.Http;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>Settings of a run for its requests.</summary>
+/// <summary>The settings that a run uses for its requests.</summary>
 internal sealed record SendSettings
 {
     /// <summary>Maximum number of requests in flight.</summary>
@@ -21,7 +21,7 @@ internal sealed record SendSettings
     /// <summary>Time that the API may be unavailable before the run gives up.</summary>
     public required TimeSpan GiveUpAfter { get; init; }
 
-    /// <summary>The same limit before the first request.</summary>
+    /// <summary>Time that the API may be unavailable before the first request.</summary>
     public required TimeSpan StartPatience { get; init; }
 }
 
@@ -95,8 +95,8 @@ internal sealed class RequestSender
 
     private async Task SendPieceAsync(string runId, OutboundRequest request, AttemptTimeout timeout, int firstLine, int lines, ReadOnlyMemory<byte> body)
     {
-        // The pieces of a request begin at different lines. The first piece keeps the request's key: the API refused the whole request, so it does not know
-        // that key.
+        // The pieces of a request begin at different lines. The first piece reuses the request's key, which the API does not know, because it refused the whole
+        // request.
         var key = firstLine == 0 ? $"{runId}-{request.Offset}" : $"{runId}-{request.Offset}-{firstLine}";
         var answer = await PostAsync(request, timeout, lines, key, body);
         switch (answer.Kind)
@@ -117,13 +117,13 @@ internal sealed class RequestSender
                 request.OtherLog ??= answer.OtherLog;
                 break;
             default:
-                // A single line that is too large for this API.
+                // This line alone is too large for the API.
                 Reject(request, firstLine, WithoutNewline(body), RejectedBy(answer, request));
                 break;
         }
     }
 
-    /// <summary>Takes the rejected lines from the answer's list. The request asked the API to list all of them, so every other line was accepted.</summary>
+    /// <summary>Takes the rejected lines from the answer's list. The API was asked to list all of them, so every other line was accepted.</summary>
     private static void RejectListed(OutboundRequest request, int firstLine, int lines, ReadOnlyMemory<byte> body, AttemptResult answer)
     {
         var reasons = new Dictionary<int, string>(answer.Rejected.Count);
@@ -176,7 +176,7 @@ internal sealed class RequestSender
 
     private async ValueTask<AttemptResult> AttemptAsync(OutboundRequest request, AttemptTimeout timeout, int lines, string key, ReadOnlyMemory<byte> body)
     {
-        // A request that may have been appended is sent again only while the API remembers its key.
+        // Repeat a request that may have been appended only while the API remembers its key.
         if ((request.MayBeAppended || request.CarriedAsOf is not null) && await _keyCheck.CheckAsync(request, _abort) is { } wait)
         {
             return wait;
@@ -207,8 +207,8 @@ internal sealed class RequestSender
             timeout.Stop();
         }
 
-        // Only a conclusive answer settles the state of the request. For example, a disk that failed during the append answers 503 but may have kept the
-        // events.
+        // Only a conclusive answer shows whether the request was appended. For example, after a disk failure during the append, the API answers 503, but the
+        // events may be on disk.
         if (!answer.IsUnsent)
         {
             request.MayBeAppended = answer.Kind == AttemptOutcome.TryAgain;

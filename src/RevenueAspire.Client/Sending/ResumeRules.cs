@@ -10,8 +10,8 @@ internal static class ResumeRules
     /// <param name="entry">The last saved state of the run.</param>
     /// <param name="log">The API's log now; null if the API does not report it.</param>
     /// <remarks>
-    /// If an open request was appended, then after <see cref="JournalEntry.AsOf"/>. If the API remembers the keys of all records from there on, it recognises a
-    /// repeat. Otherwise a repeat might be counted twice, unnoticed.
+    /// If an open request was appended, it is after <see cref="JournalEntry.AsOf"/> in the log. If the API remembers all keys from there on, it recognises a
+    /// repeat. Otherwise a repeat might count twice, unnoticed.
     /// </remarks>
     public static string? Check(JournalEntry entry, LogState? log)
     {
@@ -21,7 +21,7 @@ internal static class ResumeRules
             return null;
         }
 
-        // Valid because the state was read just now. The state in CheckKey may be older than the last receipt.
+        // This comparison is valid only for a state that was read just now. In CheckKey, the state may be older than the last receipt.
         if (log is not null && log.Id == entry.LogId && log.DurableMark < entry.AsOf)
         {
             return $"the API's log ends at offset {log.DurableMark}, but this run has seen offset {entry.AsOf}: an older copy was restored, and answered lines "
@@ -56,7 +56,8 @@ internal static class ResumeRules
             : null;
     }
 
-    /// <summary>Lines that the first log accepted may be in the ledger, even if that log is gone. Sent again, they would count twice.</summary>
+    /// <summary>Advice after a change of the log. Lines in the first log may be in the ledger even if that log is gone, and would count twice if they were sent
+    /// again.</summary>
     public const string OtherLogAdvice = "Resume with the API that has the first log, if several APIs share the address. "
         + "If that log is gone, compare the ledger with the file, and send the missing lines as a separate file";
 

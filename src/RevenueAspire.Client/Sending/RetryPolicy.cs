@@ -5,8 +5,8 @@ using RevenueAspire.Client.Http;
 namespace RevenueAspire.Client.Sending;
 
 /// <summary>Repeats an attempt while the answer is <see cref="AttemptOutcome.TryAgain"/>. Waits grow exponentially with jitter up to 5 s, or last as long as
-/// the API asks. Gives up a fixed time after the first failure. After a 429 (rate limit), that time restarts with each accepted request, and the waits that the
-/// API asks for do not count.</summary>
+/// the API requests. Gives up a fixed time after the first failure. After a 429 (rate limit), each accepted request restarts that time, and waits that the API
+/// requests do not count.</summary>
 internal sealed class RetryPolicy
 {
     private static readonly ResiliencePropertyKey<long> FirstFailure = new("first-failure");
@@ -90,7 +90,7 @@ internal sealed class RetryPolicy
         var wait = answer.RetryAfter ?? TimeSpan.Zero;
         if (answer.IsLimited)
         {
-            // The API is available, and states how long the client's rate limit stays used up. That wait does not count.
+            // The API is available, and only the client's rate limit is used up. So this wait does not count.
             var since = Math.Max(first, Volatile.Read(ref _passedAt));
             arguments.Context.Properties.Set(FirstFailure, since + (long)(wait.TotalSeconds * _time.TimestampFrequency));
             (first, wait) = (since, TimeSpan.Zero);

@@ -11,7 +11,7 @@ internal enum SendFailure
 
     Unauthorized,
 
-    /// <summary>The address does not answer like the API, the API cannot recognise repeats, or it refuses the token.</summary>
+    /// <summary>The server at the address does not answer like the API, the API cannot recognise repeats, or it refuses the token.</summary>
     Refused,
 
     /// <summary>The API knows a key with another body: the file was changed. A retry would fail again.</summary>
@@ -26,7 +26,7 @@ internal enum SendFailure
     LocalFile,
 }
 
-/// <summary>Ends a run. The message is one line that names the remedy.</summary>
+/// <summary>Ends a run. The message is one line with the cause and the remedy.</summary>
 internal sealed class SendException(SendFailure failure, string message, Exception? innerException = null) : UserErrorException(message, innerException)
 {
     public SendFailure Failure { get; } = failure;

@@ -32,7 +32,7 @@ internal sealed class SendJob : IDisposable
 
     public SentDigest Digest { get; }
 
-    /// <summary>Begins a new run. Writes nothing to disk until <see cref="Begin"/>.</summary>
+    /// <summary>Creates a new run. Nothing is written to disk before <see cref="Begin"/>.</summary>
     /// <param name="input">Disposed with the job.</param>
     /// <param name="journal">Disposed with the job.</param>
     /// <param name="url">The API's address.</param>
@@ -73,7 +73,7 @@ internal sealed class SendJob : IDisposable
         entry = entry with { File = input.FullPath };
         if (entry.OpenThrough == 0)
         {
-            // Nothing was sent, so the run covers the present content of the file.
+            // Nothing was sent yet, so the run covers the file's current content.
             return new SendJob(
                 input,
                 journal,
@@ -131,7 +131,7 @@ internal sealed class SendJob : IDisposable
     public static SendException CannotResume(InputFile input, string journalPath, string reason) =>
         new(SendFailure.CannotResume, $"{input.GivenPath} cannot be resumed: {reason}. The journal of the run is {journalPath}.");
 
-    /// <summary>Adds journals of the same file that this run replaces. Disposed with the job.</summary>
+    /// <summary>Adds journals of earlier runs of the same file, which this run replaces. They are disposed with the job.</summary>
     public void Replaces(List<RunJournal> journals) => _replaced.AddRange(journals);
 
     /// <summary>Extends a finished run to the bytes appended to its file. When this returns, the extension survives a power cut.</summary>
@@ -144,14 +144,14 @@ internal sealed class SendJob : IDisposable
         Save(Entry with { Length = length, AsOf = Math.Max(Entry.AsOf, asOf), Finished = false });
     }
 
-    /// <summary>Saves a new run before its first request; or checks that the API still remembers the keys of a resumed one.</summary>
+    /// <summary>Saves a new run before its first request. For a resumed run, checks that the API still remembers its keys.</summary>
     /// <param name="log">The API's log now; null if the API does not report it.</param>
     /// <exception cref="SendException">The run cannot be resumed without the risk of counting lines twice, or the journal cannot be written.</exception>
     public void Begin(LogState? log)
     {
         if (!IsResumed || Entry.OpenThrough == 0)
         {
-            // No request has been sent, so all requests are appended after the present end of the log.
+            // No request has been sent yet, so all requests will be appended after the current end of the log.
             Save(Entry with { LogId = log?.Id, AsOf = log?.DurableMark ?? 0 });
             _replaced.ForEach(old => old.Remove());
             return;

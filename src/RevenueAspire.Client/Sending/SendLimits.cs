@@ -1,16 +1,16 @@
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>Limits of a run. Some of them decide where a request ends. A resumed run must cut the file in the same places, so changing one of these requires a
-/// new <see cref="Journal.JournalEntry.CurrentVersion"/>.</summary>
+/// <summary>Limits of a run. Some of them determine where requests end, and a resumed run must cut the file in the same places. A change of such a limit
+/// requires a new <see cref="Journal.JournalEntry.CurrentVersion"/>.</summary>
 internal static class SendLimits
 {
     /// <summary>Maximum bytes of a line without its end; a longer line is rejected without being sent.</summary>
     public const int LineBytes = 64 * 1024;
 
-    /// <summary>Maximum bytes of a batch's body: far below the API's 32 MB, so that a lost connection costs little.</summary>
+    /// <summary>Maximum bytes of a batch's body: far below the API's 32 MB, so that little must be repeated after a lost connection.</summary>
     public const int BatchBytes = 4 << 20;
 
-    /// <summary>Maximum lines of a batch: as many as the API lists if all of them are rejected.</summary>
+    /// <summary>Maximum lines of a batch. The API can list as many rejected lines.</summary>
     public const int BatchLines = 100_000;
 
     /// <summary>Maximum of <c>--rate</c>, in lines per second.</summary>

@@ -29,7 +29,7 @@ internal sealed class SendRun : IDisposable
 
     /// <param name="job">Must have passed <see cref="SendJob.Begin"/>.</param>
     /// <param name="api">The destination.</param>
-    /// <param name="settings">Limits; the batch size is taken from the job.</param>
+    /// <param name="settings">Limits. The job determines the batch size.</param>
     /// <param name="observer">Receives notifications.</param>
     /// <param name="time">The clock.</param>
     public SendRun(SendJob job, ApiConnection api, SendSettings settings, ISendObserver observer, TimeProvider time)
@@ -54,13 +54,13 @@ internal sealed class SendRun : IDisposable
     /// <summary>Lines answered in this process. May be read by any thread.</summary>
     public long AnsweredLines => _tracker.AnsweredLines;
 
-    /// <summary>Sends the rest of the file. In every case, the job's entry contains the totals afterwards.</summary>
+    /// <summary>Sends the rest of the file. Afterwards the job's entry contains the totals, even after a failure.</summary>
     /// <param name="stop">Stops cleanly: requests in flight get a few seconds, and progress is saved.</param>
     /// <exception cref="SendException">The run ended early; progress is saved if the disk permits.</exception>
     /// <exception cref="OperationCanceledException">Stopped; progress is saved.</exception>
     public async Task RunAsync(CancellationToken stop)
     {
-        // The caller may be on the thread that received the API's last answer. That thread must be free to receive further answers.
+        // The caller may run on the thread that received the API's last answer. Leave that thread, because it must receive the next answers.
         await Task.Yield();
         using var halt = CancellationTokenSource.CreateLinkedTokenSource(stop);
         using var abort = new CancellationTokenSource();
@@ -93,7 +93,7 @@ internal sealed class SendRun : IDisposable
         var isComplete = _failure is null && !stop.IsCancellationRequested && !halt.IsCancellationRequested;
         if (isComplete && _job.Input.MayHaveChanged)
         {
-            // Must happen before the journal records that the file is sent.
+            // Check this before the journal records that the file was sent.
             await GuardAsync(() => RequireUnchangedAsync(lines), halt);
             isComplete = _failure is null;
         }
@@ -155,7 +155,7 @@ internal sealed class SendRun : IDisposable
         await _tracker.WaitAsync(long.MaxValue, SendLimits.OutstandingRequests, halt);
         while (end > _job.Entry.OpenThrough)
         {
-            // Saving for every request would be slow. Wait until a save opens a good part of the window, or until no request is open.
+            // A save per request would be slow. Wait until a save opens a large part of the window, or no request is open.
             var window = SendLimits.WindowBytes(_settings.Batch);
             await _tracker.WaitAsync(_job.Entry.OpenThrough - window + (window / 16), 1, halt);
             await SaveAsync(isComplete: false, openAtLeast: _tracker.IsEmpty ? end : 0);
@@ -204,12 +204,12 @@ internal sealed class SendRun : IDisposable
                 return;
             }
 
-            // If a save fails, its rejected lines are lost, so no later save may move past them.
+            // After a failed save, its rejected lines are lost, so later saves must not move the progress past them.
             _canSave = false;
             var progress = _tracker.Take();
             if (progress.NewRejected.Count > 0 && _job.Entry.RejectedPath is null)
             {
-                // The journal names the file before it contains a line, so a resumed run recognises its file and touches no other.
+                // Save the file's name in the journal before writing its first line. So a resumed run recognises its file, and changes no other.
                 _job.Save(_job.Entry with { RejectedPath = _rejected.Claim(_observer.Warning) });
             }
 
@@ -219,7 +219,7 @@ internal sealed class SendRun : IDisposable
                 _observer.Rejected(_job.Input.GivenPath, line);
             }
 
-            // Open the window in steps, so that the digest of a step is computed while workers send the previous step.
+            // Open the window in steps. While workers send one step, the digest of the next one is computed.
             var window = SendLimits.WindowBytes(_settings.Batch);
             var step = Math.Min(Math.Max(_job.Entry.OpenThrough, progress.SentThrough) + (window / 8), progress.SentThrough + window);
             var openThrough = isComplete ? _job.Entry.Length : Math.Max(Math.Max(_job.Entry.OpenThrough, Math.Min(step, _job.Entry.Length)), openAtLeast);
@@ -244,7 +244,7 @@ internal sealed class SendRun : IDisposable
         }
     }
 
-    /// <summary>Runs one part of the run. The first failure of any part stops all parts.</summary>
+    /// <summary>Runs one part (reader, worker or saver). The first failure stops all parts.</summary>
     private async Task GuardAsync(Func<Task> part, CancellationTokenSource halt)
     {
         try

@@ -15,7 +15,7 @@ internal static class ClientService
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync()
     {
-        // The command line does not set settings, because a mistyped option would go unnoticed.
+        // The service takes no settings from the command line, where a mistyped option would go unnoticed.
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.AddServiceDefaults();
         builder.AddOneLineOutput();

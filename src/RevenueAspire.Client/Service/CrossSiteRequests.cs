@@ -4,8 +4,9 @@ namespace RevenueAspire.Client.Service;
 
 /// <summary>Refuses requests that a web page of another site triggers in a visitor's browser, because such a page must not be able to move money.
 /// Pure.</summary>
-/// <remarks>Browsers send <c>Sec-Fetch-Site</c> to https and to localhost, and <c>Origin</c> with each POST of a page. A GET of a browser without both is
-/// refused, too, because its page is unknown. Programs such as curl send neither, and their user agent does not begin with Mozilla.</remarks>
+/// <remarks>Browsers send <c>Sec-Fetch-Site</c> to https and to localhost, and <c>Origin</c> with each POST of a page. A browser's GET with neither header is
+/// also refused, because the page that sent it is unknown. Programs such as curl send neither header either, but their user agent does not begin with
+/// Mozilla.</remarks>
 internal static class CrossSiteRequests
 {
     /// <summary>Adds the check to an endpoint; a refusal is 403.</summary>
@@ -21,7 +22,7 @@ internal static class CrossSiteRequests
         var headers = request.Headers;
         if (headers["Sec-Fetch-Site"] is { Count: > 0 } site)
         {
-            // Same-site is another host or port of the same domain: on localhost, any other program.
+            // "same-site" includes other hosts and ports of the same domain. On localhost, that is any other program.
             return site is ["same-origin"] or ["none"] ? null : "the request comes from a web page of another site (Sec-Fetch-Site)";
         }
 

@@ -14,7 +14,7 @@ internal sealed record FileSent(string File, long Sent, long Accepted, long Reje
 /// <summary>Sends the configured file, one run at a time. Thread-safe.</summary>
 /// <remarks>
 /// The name of a run's journal depends on the file's content and the API's log, not on the build folder or the address. The next call of the same kind resumes
-/// an interrupted run, so each successful call counts the file exactly once. Another log has none of the file, so it gets the whole file.
+/// an interrupted run, so each successful call counts the file exactly once. A different log does not have the file yet, so it gets the whole file.
 /// </remarks>
 internal sealed partial class FileSender(
     IHttpMessageHandlerFactory http,
@@ -27,7 +27,7 @@ internal sealed partial class FileSender(
 {
     private readonly SemaphoreSlim _running = new(1, 1);
 
-    /// <summary>Reserves the next run; null if a run is in progress. Dispose the result to end the reservation.</summary>
+    /// <summary>Reserves the sender for one run; null if a run is in progress. Dispose the result to release it.</summary>
     public IDisposable? TryEnter() => _running.Wait(0) ? new Place(_running) : null;
 
     public async Task<IDisposable> EnterAsync(CancellationToken cancellationToken)
@@ -137,7 +137,7 @@ internal sealed partial class FileSender(
         return File.Exists(beside) ? beside : File.Exists(file) ? Path.GetFullPath(file) : beside;
     }
 
-    /// <summary>Returns an interrupted run of the same content into another log, or null.</summary>
+    /// <summary>Returns an interrupted run that sent the same content to another log, or null.</summary>
     private JournalEntry? FindCutOff(SendKind kind, string content)
     {
         foreach (var path in Directory.EnumerateFiles(journals.Path, JournalNames.AnyLog(kind, content)))

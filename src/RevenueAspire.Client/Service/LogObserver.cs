@@ -2,7 +2,8 @@ using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Service;
 
-/// <summary>Logs the notifications of a run at a limited rate. Rejected lines are counted at the end, not logged one by one. Thread-safe.</summary>
+/// <summary>Logs the notifications of a run at a limited rate. Rejected lines are not logged individually; their number is logged at the end.
+/// Thread-safe.</summary>
 internal sealed partial class LogObserver(ILogger logger, TimeProvider time) : ISendObserver
 {
     private static readonly TimeSpan WaitingInterval = TimeSpan.FromSeconds(10);

@@ -6,7 +6,8 @@ using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Service;
 
-/// <summary>Sends the configured file once after the start, if <c>Client:SendOnStart</c> is set. A journal on disk records this across restarts.</summary>
+/// <summary>Sends the configured file once after the start, if <c>Client:SendOnStart</c> is set. A journal on disk prevents a second send after a
+/// restart.</summary>
 internal sealed partial class SendOnStart(
     FileSender sender, IOptions<ClientOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<SendOnStart> logger) : BackgroundService
 {

@@ -4,7 +4,7 @@ using System.CommandLine.Invocation;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>The command line of a program that runs as a service without a command: help, wrong usage and exit codes.</summary>
+/// <summary>Handles help, wrong usage and exit codes, for a program that runs as a service if it gets no command.</summary>
 public static class ProgramCommandLine
 {
     /// <summary>Parses the arguments and runs the command.</summary>
@@ -12,7 +12,7 @@ public static class ProgramCommandLine
     /// <param name="program">The program's file name, as a user types it.</param>
     /// <param name="arguments">The arguments of the process.</param>
     /// <param name="help">For each command, the text after the library's help: examples and exit codes.</param>
-    /// <param name="finds">A command for which exit code 3 is a finding. A lost line of its result does not change the code. Null for none.</param>
+    /// <param name="finds">The command whose exit code 3 is a finding, which stays 3 even if a line of the result cannot be printed. Null for none.</param>
     /// <param name="output">Receives help and completion scripts; null for the console.</param>
     /// <param name="error">Receives one line per wrong argument; null for the console.</param>
     /// <returns>The exit code.</returns>
@@ -29,7 +29,7 @@ public static class ProgramCommandLine
         ArgumentNullException.ThrowIfNull(help);
         var option = root.Options.OfType<HelpOption>().Single();
         option.Action = new HelpWithText((HelpAction)option.Action!, help);
-        // A file may be named @x, so do not treat @x as a file of arguments.
+        // A file may have the name @x, so @x must not name a file of arguments.
         var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         var command = parsed.CommandResult.Command;
         if (parsed.Action is ParseErrorAction)
@@ -44,20 +44,20 @@ public static class ProgramCommandLine
             return ExitCodes.WrongUsage;
         }
 
-        // No time limit for a command that was asked to stop; the library's default is two seconds.
+        // No time limit for a stopping command; the library's default is two seconds.
         var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
         (invocation.Output, invocation.Error) = (output ?? invocation.Output, error ?? invocation.Error);
         var code = await parsed.InvokeAsync(invocation).ConfigureAwait(false);
 
-        // A service has no result, so lost log lines do not make its stop a failure.
+        // A service has no result, so lost log lines do not change its exit code.
         return command == root && parsed.Action == root.Action ? code : GuardedConsole.ExitCode(code, keepsFinding: command == finds);
     }
 
-    /// <summary><c>--json</c>.</summary>
+    /// <summary>The option <c>--json</c>.</summary>
     public static Option<bool> JsonOption() =>
         new("--json") { Description = "Print one JSON object on standard output; progress and problems stay on standard error." };
 
-    /// <summary>Rejects an option that the command does not have; the library would treat it as another file.</summary>
+    /// <summary>Rejects an unknown option, which the library would treat as a file.</summary>
     /// <param name="files">Paths, or <c>-</c> for standard input.</param>
     /// <param name="arguments">The arguments of the process. After <c>--</c> every argument is a file.</param>
     public static void RefuseUnknownOptions(this Argument<string[]> files, string[] arguments)

@@ -47,7 +47,7 @@ public sealed class StopSignals : IDisposable
     {
         if (context.Signal != PosixSignal.SIGHUP && Interlocked.Increment(ref _requests) > 1)
         {
-            // Safe at any moment: a journal is replaced as a whole, compare-and-set protects the ledger, and leases expire.
+            // An exit is safe at any moment: journals are replaced atomically, compare-and-set protects the ledger, and leases expire.
             Environment.Exit(ExitCodes.NotDone);
         }
 

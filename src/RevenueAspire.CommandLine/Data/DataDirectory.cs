@@ -20,9 +20,9 @@ public static class DataDirectory
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
     /// <summary>Returns the full path of the data directory. This is <c>Data:Directory</c> if set (relative to the current directory), else <c>.data</c> in the
-    /// clone. On Linux as root, the user that runs Postgres may have no access to the clone. The directory is then a folder below /var/tmp, named after a hash
-    /// of the clone's path. Without a clone, it is <c>.data</c> in the program's folder. Only the folder below /var/tmp is created or checked here, because its
-    /// name is predictable: it must belong to this user before its first use.</summary>
+    /// clone, or in the program's folder without a clone. For root on Linux, the user that runs Postgres may have no access to the clone. Then it is a folder
+    /// below /var/tmp, named after a hash of the clone's path. Only this folder is created and checked here: its name is predictable, so another user could
+    /// have created it.</summary>
     /// <exception cref="UserErrorException">The folder below /var/tmp does not belong to this user.</exception>
     public static string Resolve(IConfiguration configuration)
     {
@@ -56,7 +56,7 @@ public static class DataDirectory
         return canBeEnteredByPostgres(data) ? data : SharedFolder(clone);
     }
 
-    /// <summary>Returns the folder to use instead of <c>.data</c> if the user that runs Postgres has no access to the clone.</summary>
+    /// <summary>Returns the folder that replaces <c>.data</c> if the user that runs Postgres has no access to the clone.</summary>
     internal static string SharedFolder(string clone)
     {
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(clone));
@@ -80,7 +80,7 @@ public static class DataDirectory
         return EveryoneMayEnter(existing) || PostgresUserMayEnter(existing);
     }
 
-    /// <summary>Creates a folder in a place that every user can write to, or checks that this user owns the existing folder.</summary>
+    /// <summary>Creates a folder in a directory that every user can write to. If the folder exists, checks that this user owns it.</summary>
     /// <exception cref="UserErrorException">Another user may have created the folder, or can change it.</exception>
     [System.Runtime.Versioning.SupportedOSPlatform("linux")]
     internal static void RequireOwn(string directory)
@@ -89,7 +89,7 @@ public static class DataDirectory
         {
             if (!Path.Exists(directory))
             {
-                // Does nothing if another process was faster. The owner is checked in any case.
+                // Does nothing if another process has just created the folder. The owner is checked in any case.
                 Directory.CreateDirectory(directory, PassableByOthers);
             }
 
@@ -149,8 +149,8 @@ public static class DataDirectory
         return true;
     }
 
-    /// <summary>Whether the user that runs Postgres has access even though other users do not: as owner, by group, or by an access list. Only the kernel knows,
-    /// so the check runs as that user.</summary>
+    /// <summary>Whether the user that runs Postgres has access that other users do not have: as owner, by a group, or by an access list. Only the kernel can
+    /// decide this, so the check runs as that user.</summary>
     private static bool PostgresUserMayEnter(string directory)
     {
         var user = File.Exists("/etc/passwd") && File.ReadLines("/etc/passwd").Any(line => line.StartsWith("postgres:", StringComparison.Ordinal))

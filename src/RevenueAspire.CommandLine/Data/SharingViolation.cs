@@ -8,7 +8,7 @@ public static class SharingViolation
     private const int LinuxWouldBlock = 11;
     private const int MacWouldBlock = 35;
 
-    /// <summary>Whether the open failed because another handle has locked the file (FileShare.None).</summary>
+    /// <summary>Whether opening failed because another handle has locked the file (FileShare.None).</summary>
     public static bool IsIn(IOException exception) => OperatingSystem.IsWindows()
         ? exception.HResult is WindowsSharing or WindowsLock
         : exception.HResult == (OperatingSystem.IsLinux() ? LinuxWouldBlock : MacWouldBlock);

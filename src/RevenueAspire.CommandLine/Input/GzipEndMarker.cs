@@ -3,9 +3,9 @@ using System.Security.Cryptography;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>A gzip member that is appended to a stream. If the inflated data ends with its content, all earlier data was inflated. Immutable.</summary>
-/// <remarks>.NET treats the end of the data as the end of the stream, and ignores invalid data after a member, including a damaged second member. The content
-/// is random, so no sender can produce it.</remarks>
+/// <summary>A gzip member to append to a stream. If the inflated data ends with this member's content, all data before it was inflated. Immutable.</summary>
+/// <remarks>.NET does not report a cut-off stream, and ignores invalid data after a member, including a damaged second member. The content is random, so that
+/// no sender can produce it.</remarks>
 public sealed class GzipEndMarker
 {
     private readonly byte[] _content = RandomNumberGenerator.GetBytes(16);

@@ -10,8 +10,8 @@ internal enum Packing
     Zstd,
 }
 
-/// <summary>Recognises, by content, files that are not lines of JSON in UTF-8. Unchecked, each of their lines would be rejected, or some counted by chance.
-/// Thread-safe.</summary>
+/// <summary>Recognises files that are not lines of JSON in UTF-8 by their content. Without this check, their lines would be rejected, or some would count by
+/// chance. Thread-safe.</summary>
 public static class InputFormat
 {
     /// <summary>Number of bytes to inspect. No valid line is longer.</summary>
@@ -34,7 +34,7 @@ public static class InputFormat
         Refuse(file, name, Packing.None);
     }
 
-    /// <summary>Like <see cref="Refuse(SafeFileHandle, string)"/>, for decompressed content, which must not be compressed again.</summary>
+    /// <summary>Like <see cref="Refuse(SafeFileHandle, string)"/>, but for decompressed content, which must not itself be compressed.</summary>
     internal static void Refuse(SafeFileHandle file, string name, Packing unpackedFrom)
     {
         var window = new byte[(int)Math.Min(WindowBytes, RandomAccess.GetLength(file))];
@@ -57,7 +57,7 @@ public static class InputFormat
         [0x1f, 0x8b, ..] => Packing.Gzip,
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Packing.Zstd,
 
-        // A skippable frame; files of pzstd and others begin with one.
+        // A skippable frame of zstd; the files of pzstd and other programs begin with one.
         [>= 0x50 and <= 0x5f, 0x2a, 0x4d, 0x18, ..] => Packing.Zstd,
         _ => Packing.None,
     };
@@ -78,7 +78,7 @@ public static class InputFormat
         [0xff, 0xfe, ..] => ("text in UTF-16 (little endian)", "Convert it: iconv -f UTF-16 -t UTF-8."),
         [0xfe, 0xff, ..] => ("text in UTF-16 (big endian)", "Convert it: iconv -f UTF-16 -t UTF-8."),
 
-        // JSON begins with an ASCII character, which has a zero byte next to it.
+        // JSON begins with an ASCII character, so in UTF-16 a zero byte is before or after it.
         [not 0, 0, not 0, 0, ..] => ("text in UTF-16 (little endian, no byte order mark)", "Convert it: iconv -f UTF-16LE -t UTF-8."),
         [0, not 0, 0, not 0, ..] => ("text in UTF-16 (big endian, no byte order mark)", "Convert it: iconv -f UTF-16BE -t UTF-8."),
         _ when EndsLinesInReturns(begin) => ("lines end with only CR", "Convert it: tr '\\r' '\\n'."),

@@ -21,8 +21,8 @@ public static class SpoolFile
 
     private const int MagicBytes = 4;
 
-    /// <summary>Whether <see cref="CopyAsync(Stream, string, string, CancellationToken)"/> would unpack the file (gzip, zstd). Decided by its first bytes, not
-    /// by its name. No event begins with such bytes.</summary>
+    /// <summary>Whether <see cref="CopyAsync(Stream, string, string, CancellationToken)"/> would unpack the file (gzip, zstd). Depends on its first bytes, not
+    /// on its name. No event begins with these bytes.</summary>
     public static bool IsPacked(SafeFileHandle file)
     {
         Span<byte> begin = stackalloc byte[MagicBytes];
@@ -32,7 +32,7 @@ public static class SpoolFile
     /// <summary>Copies a stream, and unpacks it if it begins like gzip or zstd.</summary>
     /// <param name="source">Read to its end; not disposed.</param>
     /// <param name="name">The input's name in messages.</param>
-    /// <param name="directory">Folder for the file; created if missing. Only this user can read the file, and a kill leaves nothing of it.</param>
+    /// <param name="directory">Folder for the file; created if missing. Only this user can read the file, and nothing of it remains after a kill.</param>
     /// <param name="cancellationToken">Cancels the copying, even if the source never returns data.</param>
     /// <returns>The file, open for reading at any offset. Disposing it deletes the file.</returns>
     /// <exception cref="UserErrorException">Incomplete or damaged gzip or zstd, content in another format (<see cref="InputFormat"/>), or no space. The message
@@ -136,12 +136,12 @@ public static class SpoolFile
         options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         var handle = new FileStream(path, options).SafeFileHandle;
 
-        // The name disappears now, the bytes when the handle is closed. So a kill leaves nothing.
+        // Removes the name now; the bytes disappear when the handle is closed, so also after a kill.
         File.Delete(path);
         return handle;
     }
 
-    /// <summary>Keeps space free for the log and the database, which may be on the same disk.</summary>
+    /// <summary>Checks that enough space stays free for the log and the database, which may be on the same disk.</summary>
     /// <exception cref="IOException">Less than 1 GB is free.</exception>
     public static void RefuseFullDisk(string directory)
     {
@@ -157,7 +157,7 @@ public static class SpoolFile
         long length = 0, nextCheck = SpaceCheckBytes;
         while (true)
         {
-            // Cancel the waiting instead of the read, because a read of a terminal or a pipe may ignore cancellation.
+            // Cancel the wait, not the read: reads from a terminal or a pipe may ignore cancellation.
             var read = await source.ReadAsync(buffer, cancellationToken).AsTask().WaitAsync(cancellationToken).ConfigureAwait(false);
             if (read == 0)
             {

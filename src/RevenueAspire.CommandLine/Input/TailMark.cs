@@ -3,9 +3,9 @@ namespace RevenueAspire.CommandLine;
 /// <summary>The bytes of a gzip file, followed by a mark. If the reader finds the mark, nothing was cut off. Reads only forward. Does not dispose the
 /// source.</summary>
 /// <remarks>
-/// Zero bytes may follow the last member, as on a tape, and gzip(1) ignores them. But the last member may also end in zero bytes, and only the inflater knows
-/// where the member ends. So this stream returns zero bytes at the very end one at a time. An inflater that has found the end stops at the first byte after it.
-/// An inflater that needs more data continues up to the mark.
+/// Zero bytes may follow the last member, as on a tape; gzip(1) ignores them. But the last member may also end in zero bytes, and only the inflater knows where
+/// it ends. So this stream returns the zero bytes at the end of the file one at a time. An inflater that has reached the member's end stops at the first byte
+/// after it. An inflater that needs more data reads on, up to the mark.
 /// </remarks>
 internal sealed class TailMark(ReadOnlyMemory<byte> begin, Stream source, ReadOnlyMemory<byte> mark) : ForwardStream
 {
@@ -15,7 +15,7 @@ internal sealed class TailMark(ReadOnlyMemory<byte> begin, Stream source, ReadOn
     private ReadOnlyMemory<byte> _ready;
     private ReadOnlyMemory<byte> _mark = mark;
 
-    /// <summary>Number of zeros that were read but not returned yet. They are returned when another byte follows them.</summary>
+    /// <summary>Number of zeros that were read but not yet returned, because they may be the end of the file.</summary>
     private long _held;
 
     /// <summary>Number of zeros to return before <see cref="_ready"/>.</summary>
@@ -25,7 +25,7 @@ internal sealed class TailMark(ReadOnlyMemory<byte> begin, Stream source, ReadOn
     private bool _gaveTailZero;
     private bool _gaveMark;
 
-    /// <summary>Whether the reader has stopped within the zeros at the end, so only zeros were not read.</summary>
+    /// <summary>Whether the reader has stopped within the zeros at the end. It has then missed nothing but zeros.</summary>
     public bool StoppedInZeros => _gaveTailZero && !_gaveMark;
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)

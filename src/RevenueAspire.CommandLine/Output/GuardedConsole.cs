@@ -1,11 +1,11 @@
 namespace RevenueAspire.CommandLine;
 
-/// <summary>The standard streams of a program that must finish its work even if its output is lost: the stream is closed, full (<c>/dev/full</c>, a full disk),
-/// or a pipe without a reader.</summary>
+/// <summary>Standard streams for a program that must finish its work even if its output is lost: to a closed stream, a full one (<c>/dev/full</c>, a full
+/// disk), or a pipe without a reader.</summary>
 /// <remarks>
-/// <see cref="StartupErrors.RunAsync(Func{Task}, Func{Exception, string?})"/> installs it. From then on, <see cref="Console.Out"/> and
-/// <see cref="Console.Error"/> never throw. At its end a command passes its exit code through <see cref="ExitCode"/>, so that a script can detect a lost
-/// result. Thread-safe.
+/// <see cref="StartupErrors.RunAsync(Func{Task}, Func{Exception, string?})"/> installs it. From then on, <see cref="Console.Out"/> and <see
+/// cref="Console.Error"/> never throw. A command passes its exit code through <see cref="ExitCode"/> at the end, so that a script can detect a lost result.
+/// Thread-safe.
 /// </remarks>
 public static class GuardedConsole
 {
@@ -32,13 +32,13 @@ public static class GuardedConsole
         }
     }
 
-    /// <summary>Whether standard error still accepts lines. If not, skip progress lines, whose loss must not count.</summary>
+    /// <summary>Whether standard error still accepts lines. If not, skip progress lines, which would otherwise count as lost output.</summary>
     public static bool CanReport => _error?.IsOpen ?? true;
 
-    /// <summary>Returns the exit code of a command that has written its result. If a line was lost, this is 1 instead of 0 or 3, and a line on standard error
-    /// reports it, if possible.</summary>
+    /// <summary>Returns the exit code of a command that has written its result. After a lost line, this is 1 instead of 0 or 3, and standard error gets a
+    /// message if possible.</summary>
     /// <param name="code">The exit code of the command.</param>
-    /// <param name="keepsFinding">Whether 3 is a finding that matters more than its text, as for <c>verify</c>.</param>
+    /// <param name="keepsFinding">Whether 3 is a finding that must stay 3 even if its text is lost, as for <c>verify</c>.</param>
     public static int ExitCode(int code, bool keepsFinding = false)
     {
         if (_output?.Lost is { } reason)

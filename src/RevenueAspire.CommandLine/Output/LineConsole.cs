@@ -4,10 +4,10 @@ using Microsoft.Extensions.Logging.Console;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Formats console logs as single lines and silences chatty libraries, unless the configuration differs.</summary>
+/// <summary>Formats console logs as single lines, and silences verbose libraries. The configuration can override both.</summary>
 internal static class LineConsole
 {
-    /// <summary>Libraries that log each request, command or degraded answer. That is too much next to this project's logs per batch.</summary>
+    /// <summary>Libraries that log each request, command or degraded answer. These lines would hide this project's own, which it logs per batch.</summary>
     private static readonly (string Category, LogLevel From)[] Chatty =
     [
         ("Microsoft.AspNetCore", LogLevel.Warning),

@@ -12,8 +12,8 @@ internal sealed class LineConsoleFormatter() : ConsoleFormatter(FormatterName)
 
     private const string Prefix = "RevenueAspire.";
 
-    /// <summary>The host logs a failed start with its stack trace, and a failed background service a second time. Both entries are dropped, because
-    /// <see cref="StartupErrors"/> reports the same in one line.</summary>
+    /// <summary>The category of the host's own entries. Those about a failed start, and the second one about a failed background service, are dropped: <see
+    /// cref="StartupErrors"/> reports the failure in one line.</summary>
     private const string HostCategory = "Microsoft.Extensions.Hosting.Internal.Host";
     private const int BackgroundServiceFaulted = 9;
     private const int BackgroundServiceStoppingHost = 10;
@@ -45,7 +45,7 @@ internal sealed class LineConsoleFormatter() : ConsoleFormatter(FormatterName)
     {
         _hasStartFailed |= eventId == HostedServiceStartupFaulted;
         return eventId is HostedServiceStartupFaulted or BackgroundServiceStoppingHost
-            // A failed start cancels the services that have already begun, and the host logs their cancellation as a failure.
+            // Drop this too: a failed start cancels the services that are already running, and the host logs their cancellation as a failure.
             || (eventId == BackgroundServiceFaulted && _hasStartFailed && exception is OperationCanceledException);
     }
 

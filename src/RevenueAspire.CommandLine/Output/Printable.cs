@@ -6,7 +6,7 @@ namespace RevenueAspire.CommandLine;
 /// <summary>Escapes text for a terminal, a log or a table, because a file name may contain newlines and escape sequences.</summary>
 public static class Printable
 {
-    /// <summary>Returns the text with control characters, line separators and changes of direction escaped: <c>\n</c>, <c>\u001b</c>. Most texts are returned
+    /// <summary>Returns the text with control characters, line separators and direction marks escaped: <c>\n</c>, <c>\u001b</c>. Returns most texts
     /// unchanged.</summary>
     public static string Escape(string text)
     {

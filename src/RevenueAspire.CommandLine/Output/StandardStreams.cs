@@ -3,9 +3,8 @@ using System.Runtime.Versioning;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Detects which standard streams the process was started with. Only on Linux; elsewhere all count as open.</summary>
-/// <remarks>If a standard stream is closed, the next file or socket that the runtime opens gets its number. A write to "standard output" would then go to that
-/// file.</remarks>
+/// <summary>Detects which standard streams were open when the process started. Only on Linux; elsewhere all count as open.</summary>
+/// <remarks>If a standard stream is closed, the next opened file or socket gets its number. A write to standard output would then go to that file.</remarks>
 internal static partial class StandardStreams
 {
     public const int Input = 0;
@@ -18,8 +17,7 @@ internal static partial class StandardStreams
     private const int ReadWrite = 2;
     private const short PollError = 8;
 
-    /// <summary>Finds closed streams, and occupies their numbers so that no later file gets one of them. Call it once, before the program opens a
-    /// file.</summary>
+    /// <summary>Finds closed streams, and occupies their numbers, so that no later file gets them. Call it once, before the program opens a file.</summary>
     /// <returns>For each stream number, whether the process inherited the stream.</returns>
     public static bool[] FindInherited()
     {
@@ -28,11 +26,11 @@ internal static partial class StandardStreams
         {
             var flags = Fcntl(stream, GetDescriptorFlags);
 
-            // Starting a program closes all descriptors with this flag, so a descriptor that has it was opened later.
+            // The kernel closes descriptors with this flag when a program starts. So a descriptor with it was opened later, and was not inherited.
             inherited[stream] = flags >= 0 && (flags & CloseOnExec) == 0;
             if (flags < 0)
             {
-                // Open returns the lowest free number, which is this one. Reading from this standard input fails, instead of returning an empty file.
+                // Open returns the lowest free number, which is this one. A read from this standard input fails, instead of returning an empty file.
                 _ = Open("/dev/null", stream == Input ? WriteOnly : ReadWrite);
             }
         }
@@ -40,7 +38,7 @@ internal static partial class StandardStreams
         return inherited;
     }
 
-    /// <summary>Whether a pipe or socket has lost its reader. The framework drops writes to such a pipe without an error.</summary>
+    /// <summary>Whether a pipe or socket has lost its reader. The framework then drops writes without an error.</summary>
     public static bool HasLostReader(int stream)
     {
         var state = new PollState { Descriptor = stream };

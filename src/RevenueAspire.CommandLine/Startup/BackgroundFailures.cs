@@ -3,10 +3,10 @@ using Microsoft.Extensions.Hosting;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Ends the program with one line and exit code 1 after an exception of a background service has stopped the host. The host alone would report
-/// success.</summary>
-/// <remarks>The host logs the exception with its stack trace when it happens. An exception thrown in <see cref="StoppedAsync"/>, after all services have
-/// stopped, leaves <c>RunAsync</c>.</remarks>
+/// <summary>Ends the program with one line and exit code 1 if an exception in a background service has stopped the host. Without this, the exit code would be
+/// 0.</summary>
+/// <remarks>The host has logged the exception with its stack trace. <see cref="StoppedAsync"/> runs after all services have stopped. An exception that it
+/// throws propagates out of <c>RunAsync</c>.</remarks>
 internal sealed class BackgroundFailures(IServiceProvider services) : IHostedLifecycleService
 {
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -3,7 +3,8 @@ using System.Text;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Reports a bug: an exception that no part of the program expects. Its stack trace is written to a file, and one line names that file.</summary>
+/// <summary>Reports a bug, an exception that no part of the program expects. Writes its stack trace to a file, and returns one line that names this
+/// file.</summary>
 public static class CrashReport
 {
     private const int LongestMessage = 300;
@@ -43,7 +44,8 @@ public static class CrashReport
         return $"{line} Completed work is kept. The report is in {path}";
     }
 
-    /// <summary>Ends the process with exit code 1 after an exception on a separate thread, which would otherwise abort it (134).</summary>
+    /// <summary>Ends the process with exit code 1 after an unhandled exception on a thread. Otherwise the runtime would abort the process (exit code
+    /// 134).</summary>
     internal static void WatchThreads() => AppDomain.CurrentDomain.UnhandledException += (_, unhandled) =>
     {
         Console.Error.WriteLine(unhandled.ExceptionObject is Exception exception ? Write(exception) : unhandled.ExceptionObject.ToString());

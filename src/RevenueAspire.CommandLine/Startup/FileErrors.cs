@@ -7,7 +7,7 @@ public static class FileErrors
     private const int LargestErrorNumber = 4095;
 
     /// <summary>Whether the operating system refused a file operation: missing, no permission, no space, read-only. Its message names the path.</summary>
-    /// <remarks>The framework's exceptions (the end of a stream, a broken transport, a missing assembly) carry no error number of the system.</remarks>
+    /// <remarks>Exceptions from the framework (end of a stream, broken transport, missing assembly) have no error number of the operating system.</remarks>
     public static bool IsOfTheSystem(Exception exception) => exception switch
     {
         UnauthorizedAccessException => true,

@@ -10,7 +10,7 @@ namespace RevenueAspire.CommandLine;
 /// start.</remarks>
 public static class HangupStop
 {
-    /// <summary>Only for services; commands handle their signals differently.</summary>
+    /// <summary>Call this only for services; commands use <c>StopSignals</c>.</summary>
     public static TBuilder AddHangupStop<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
         if (!OperatingSystem.IsWindows())
@@ -35,7 +35,7 @@ public static class HangupStop
             return Task.CompletedTask;
         }
 
-        // Keep the handler until the end, so that a second signal does not interrupt the drain.
+        // Keep the handler until the end, so that a second signal does not interrupt requests that are still running.
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
         public void Dispose() => _registration?.Dispose();

@@ -11,7 +11,7 @@ namespace RevenueAspire.CommandLine;
 /// name it.</summary>
 internal static class ListenErrors
 {
-    /// <summary>Wraps the server, if there is one. Requests do not pass through the wrapper.</summary>
+    /// <summary>Wraps the server, if there is one. The wrapper handles only start and stop, not requests.</summary>
     public static void AddListenErrors(this IServiceCollection services)
     {
         if (services.LastOrDefault(service => service.ServiceType == typeof(IServer)) is not { ImplementationType: { } type } server)
@@ -25,7 +25,7 @@ internal static class ListenErrors
 
     internal static UserErrorException Describe(Exception exception, IEnumerable<string> addresses)
     {
-        // An address for several interfaces fails with a list of reasons; the first one is enough.
+        // If an address covers several interfaces, there is a reason per interface; the first one is enough.
         var reason = exception.InnerException is AggregateException { InnerExceptions: [var first, ..] } ? first : exception;
         return new UserErrorException(
             $"Cannot listen on {string.Join(", ", addresses)}: {StartupErrors.OneLine(reason.Message)} Choose the address with ASPNETCORE_URLS (or --urls), "
@@ -54,7 +54,7 @@ internal static class ListenErrors
 
         public void Dispose() => inner.Dispose();
 
-        /// <summary>Excludes a port in use, because that error already names its address.</summary>
+        /// <summary>Whether the error lacks the address. The error for a port in use already names it.</summary>
         private static bool IsAboutAddress(Exception exception) => exception
             is System.Net.Sockets.SocketException or FormatException or ArgumentException or InvalidOperationException
             or UnauthorizedAccessException or CryptographicException

@@ -11,8 +11,8 @@ public static class StartupErrors
     /// <summary>Runs a whole program: <c>return await StartupErrors.RunAsync(async () => { ...; await app.RunAsync(); });</c></summary>
     /// <param name="program">Builds and runs the host.</param>
     /// <param name="describe">Describes additional exceptions: returns one line for people, or null.</param>
-    /// <returns>0, or 1 after an exception. If the exception has no description, the line names the report with its stack trace
-    /// (<see cref="CrashReport"/>).</returns>
+    /// <returns>0, or 1 after an exception. For an exception without a description, the line names the file with its stack trace (<see
+    /// cref="CrashReport"/>).</returns>
     /// <remarks>Installs <see cref="GuardedConsole"/>, so that a closed or full standard output or error does not end the program.</remarks>
     public static Task<int> RunAsync(Func<Task> program, Func<Exception, string?>? describe = null) =>
         RunAsync(

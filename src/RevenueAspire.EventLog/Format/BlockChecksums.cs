@@ -26,7 +26,7 @@ internal sealed class BlockChecksums
         }
     }
 
-    /// <summary>Current state, for <see cref="Restore"/> after a failed write.</summary>
+    /// <summary>The current state. Pass it to <see cref="Restore"/> after a failed write.</summary>
     public (long Length, uint State) Save() => (Length, _state);
 
     public void Restore((long Length, uint State) saved)

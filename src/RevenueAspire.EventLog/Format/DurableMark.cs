@@ -4,13 +4,13 @@ using RevenueAspire.EventLog.Storage;
 namespace RevenueAspire.EventLog.Format;
 
 /// <summary>The durable mark (rule L5): 16 bytes, an offset and its complement, both little-endian.</summary>
-/// <remarks>Updated in place by one aligned pwrite. Concurrent readers never saw 16 bytes within one block torn; the complement detects a torn read
-/// anyway.</remarks>
+/// <remarks>Updated in place by one aligned pwrite. In tests, no concurrent reader saw a torn write of 16 bytes within one block. The complement would detect
+/// one.</remarks>
 internal static class DurableMark
 {
     public const int Size = 16;
 
-    /// <summary>Number of reads with mismatching halves after which the mark counts as damaged.</summary>
+    /// <summary>After this many reads with mismatching halves, the mark counts as damaged.</summary>
     public const int MaxReads = 100;
 
     public static void Write(ILogFile file, long mark)

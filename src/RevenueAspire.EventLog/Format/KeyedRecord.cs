@@ -1,7 +1,7 @@
 namespace RevenueAspire.EventLog.Format;
 
-/// <summary>A keyed record as remembered (48 bytes): enough to give a repeat the first answer.</summary>
-/// <param name="Key">First 128 bits of the key's SHA-256, so that no client can construct two colliding keys.</param>
+/// <summary>The remembered data of a keyed record (48 bytes), enough to repeat its first answer.</summary>
+/// <param name="Key">First 128 bits of the key's SHA-256. No client can construct two keys that collide in them.</param>
 /// <param name="Body">First 128 bits of the body's SHA-256.</param>
 /// <param name="Offset">Log offset of the group's last record.</param>
 /// <param name="Count">Records in the group.</param>

@@ -4,9 +4,9 @@ namespace RevenueAspire.EventLog.Format;
 
 /// <summary>Memory for a large group, outside the garbage collector's heap. Freed memory returns to the system at once, and untouched pages cost
 /// nothing.</summary>
-/// <remarks>An array pool kept several times the size of large batches: every length that the buffer had grown through, some of them reachable for one thread
-/// only. A block grows in place: Linux moves its pages instead of copying them. A few blocks are kept for the next batch, so that their pages are present
-/// already. An instance is not thread-safe; Take and Dispose may be called from any thread.</remarks>
+/// <remarks>An array pool kept several times the size of large batches: an array of every size that the buffer had grown through, some for only one thread. A
+/// block grows without copying, because Linux moves its pages. A few blocks are kept for the next batches, so that their pages need not be allocated again. An
+/// instance is not thread-safe; Take and Dispose may be called from any thread.</remarks>
 internal sealed unsafe partial class LargeBlock : IDisposable
 {
     /// <summary>Number and maximum size of kept blocks: 64 MB in total.</summary>
@@ -28,10 +28,10 @@ internal sealed unsafe partial class LargeBlock : IDisposable
     {
     }
 
-    /// <summary>Only for a leaked block: owners call Dispose.</summary>
+    /// <summary>Needed only for a leaked block, because owners call Dispose.</summary>
     ~LargeBlock() => Free();
 
-    /// <summary>Address space of all blocks in bytes, including kept ones.</summary>
+    /// <summary>Address space of all blocks, including kept ones, in bytes.</summary>
     public static long BytesInUse => Interlocked.Read(ref _bytesInUse);
 
     /// <summary>Capacity in bytes.</summary>
@@ -85,7 +85,7 @@ internal sealed unsafe partial class LargeBlock : IDisposable
 
     public void Dispose()
     {
-        // A block that is released twice would get two owners, which would overwrite each other's events.
+        // If a block were released twice, it would get two owners, which would overwrite each other's events.
         ObjectDisposedException.ThrowIf(_isKept, this);
         if (Length <= MaxKeptBytes)
         {
@@ -113,7 +113,7 @@ internal sealed unsafe partial class LargeBlock : IDisposable
 
         if (OperatingSystem.IsLinux())
         {
-            // Fails only for an address outside our mappings.
+            // This call fails only for an address outside our mappings.
             _ = Unmap(_start, (nuint)Length);
         }
         else

@@ -3,16 +3,16 @@ using System.Buffers;
 namespace RevenueAspire.EventLog.Format;
 
 /// <summary>A growing buffer that can be truncated and detached. Small ones come from array pools, large ones are <see cref="LargeBlock"/>s.</summary>
-/// <remarks>Most buffers hold one event: the parsing thread rents the array, and the answering thread returns it. The shared pool keeps only a few arrays per
-/// thread and allocates the rest, which was a third of an event's allocations. So all threads share one pool for the smallest size.</remarks>
+/// <remarks>Most buffers hold one event. One thread parses it and rents the array; another thread answers and returns the array. The runtime's shared pool
+/// keeps only a few arrays per thread, so new arrays were a third of an event's allocations. So all threads share one pool for the smallest size.</remarks>
 internal sealed class RecordBuffer : IBufferWriter<byte>
 {
     private const int InitialBytes = 512;
 
-    /// <summary>Larger buffers stay out of the array pool, which never frees them.</summary>
+    /// <summary>Larger buffers do not use the array pool, because it never frees them.</summary>
     private const int MaxPooledBytes = 256 << 10;
 
-    /// <summary>Small arrays kept, about the number of events in flight to the disk; the garbage collector frees the rest. 2 MB in total.</summary>
+    /// <summary>Number of small arrays to keep: about as many as events wait for the disk, 2 MB in total. The garbage collector frees the others.</summary>
     private const int MaxKeptSmall = 4096;
 
     private static readonly ArrayPool<byte> Small = ArrayPool<byte>.Create(InitialBytes, MaxKeptSmall);
@@ -20,7 +20,7 @@ internal sealed class RecordBuffer : IBufferWriter<byte>
     private byte[] _bytes = [];
     private LargeBlock? _block;
 
-    /// <summary>Bytes written; lower it to remove the last ones.</summary>
+    /// <summary>Number of bytes written. Lower it to remove the last bytes.</summary>
     public int Length { get; set; }
 
     public ReadOnlySpan<byte> Written => _block is null ? _bytes.AsSpan(0, Length) : _block.From(0)[..Length];
@@ -102,6 +102,6 @@ internal sealed class RecordBuffer : IBufferWriter<byte>
         }
     }
 
-    /// <summary>An array's length identifies its pool: the small pool has no larger arrays, and the shared pool serves only larger requests.</summary>
+    /// <summary>Returns an array to its pool. The length identifies the pool: only the shared pool has arrays longer than the smallest size.</summary>
     private static ArrayPool<byte> PoolOf(int length) => length <= InitialBytes ? Small : ArrayPool<byte>.Shared;
 }

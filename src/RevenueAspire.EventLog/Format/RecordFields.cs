@@ -6,14 +6,14 @@ using System.Text.Json;
 
 namespace RevenueAspire.EventLog.Format;
 
-/// <summary>A record's place in its group.</summary>
+/// <summary>A record's role in its group.</summary>
 internal enum RecordRole
 {
     /// <summary>A complete group.</summary>
     Single,
 
-    /// <summary>Not the last of its batch, and invalid without the records after it. Has none of the server's fields; in older logs it has the time and
-    /// <c>"batch":{}</c>.</summary>
+    /// <summary>A record of a batch, but not the last. It is invalid without the later records of the batch. It has none of the server's fields; in older logs,
+    /// it has the time and <c>"batch":{}</c>.</summary>
     Open,
 
     /// <summary>The last of its batch.</summary>
@@ -26,10 +26,10 @@ internal readonly struct RecordFields
     /// <summary>Maximum bytes of a record without newline. This program never writes a longer one.</summary>
     public const int MaxRecordBytes = 16 << 20;
 
-    /// <summary>Deeper than the event parser allows, so that recovery can read every accepted event.</summary>
+    /// <summary>Maximum nesting: more than the event parser allows, so that recovery can read every accepted event.</summary>
     private const int MaxDepth = 128;
 
-    /// <summary>More than any caller's name and key that this program writes; longer input is copied to the heap.</summary>
+    /// <summary>Stack bytes for a caller's name and key: more than this program ever writes. Longer input is copied to the heap.</summary>
     private const int MaxStackBytes = 512;
 
     public RecordRole Role { get; init; }
@@ -53,7 +53,7 @@ internal readonly struct RecordFields
 
     /// <summary>Hash of a key and its caller. Without a caller it is the hash of the key alone, as in older logs.</summary>
     /// <param name="caller">The caller's name; empty for a caller without one.</param>
-    /// <param name="key">Visible ASCII, so the zero between name and key is unambiguous.</param>
+    /// <param name="key">Visible ASCII. So the zero byte between name and key is unambiguous.</param>
     public static UInt128 HashKey(ReadOnlySpan<byte> caller, ReadOnlySpan<byte> key)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
@@ -89,12 +89,12 @@ internal readonly struct RecordFields
         }
         catch (JsonException)
         {
-            // Torn or damaged bytes are an expected input here, not an error.
+            // Torn or damaged bytes are expected here, so this is not an error.
             return false;
         }
         catch (InvalidOperationException)
         {
-            // Damaged bytes: an escaped caller that is not UTF-8.
+            // Damaged bytes, such as an escaped caller that is not UTF-8.
             return false;
         }
     }
@@ -120,7 +120,7 @@ internal readonly struct RecordFields
             }
             else if (stamped && name.SequenceEqual("caller"u8) && json.TokenType == JsonTokenType.String)
             {
-                // Before the time, 'caller' is a client's own field, which older logs keep.
+                // A 'caller' field before the time is a client's own field, which older logs keep.
                 caller = json.ValueIsEscaped ? Encoding.UTF8.GetBytes(json.GetString()!) : json.ValueSpan;
             }
             else if (name.SequenceEqual("idempotencyKey"u8))

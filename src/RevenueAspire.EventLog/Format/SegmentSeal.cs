@@ -3,8 +3,8 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog.Format;
 
-/// <summary>Sidecar file of a sealed segment (rule L8): its length, a CRC-32C per block, the ranges that recovery found damaged, and its keyed records. The
-/// records save a start from scanning sealed segments.</summary>
+/// <summary>Sidecar file of a sealed segment (rule L8): its length, a CRC-32C per block, the ranges that recovery found damaged, and its keyed records. Because
+/// of these records, a start need not scan sealed segments.</summary>
 /// <remarks>Little-endian, sizes in bytes. Head: magic 8, log id 16, start 8, length 8, keysFrom 8, blocks 4, damaged ranges 4, keyed records 4. Then block
 /// CRCs (4 each), damaged ranges (16 each), and a CRC of everything so far (4). Then keyed records (48 each) and their CRC (4). A reader needs only the part up
 /// to the first CRC.</remarks>
@@ -18,16 +18,15 @@ internal sealed class SegmentSeal
 
     public required long Start { get; init; }
 
-    /// <summary>Bytes of the segment.</summary>
+    /// <summary>Length of the segment in bytes.</summary>
     public required long Length { get; init; }
 
-    /// <summary>When the segment was sealed, keys of records from this offset on were remembered. The seal lists only the keyed
-    /// records from there on.</summary>
+    /// <summary>The start of the key window when the segment was sealed. The seal lists only keyed records from this offset on.</summary>
     public required long KeysFrom { get; init; }
 
     public required uint[] BlockCrcs { get; init; }
 
-    /// <summary>Ranges that are damaged although the checksums include them, ascending by log offset.</summary>
+    /// <summary>Damaged ranges, ascending by log offset. The checksums cover the damaged bytes, so they do not reveal the damage.</summary>
     public required LogRange[] Damaged { get; init; }
 
     /// <summary>In log order; empty if read without keys.</summary>

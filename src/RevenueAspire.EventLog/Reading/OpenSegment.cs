@@ -32,13 +32,13 @@ internal sealed class OpenSegment(IFileSystem files, string directory, long star
         }
     }
 
-    /// <summary>Looks for a seal, because a segment may be sealed while it is being read. Call before each read, after reading the mark: recovery seals damaged
-    /// bytes before the mark moves past them.</summary>
+    /// <summary>Loads the seal if there is one now: a segment may be sealed while it is being read. Call it before each read, but after reading the mark,
+    /// because recovery seals damaged bytes before it moves the mark past them.</summary>
     public void LookForSeal()
     {
         if (_verified is null && SegmentSeal.Read(files, directory, Start, logId, withKeys: false) is { } seal)
         {
-            // Two threads may get here. Verifying a block twice costs only time.
+            // Two threads may verify the same block, which costs only time.
             _verified = new Verified(seal, new byte[seal.BlockCrcs.Length]);
         }
     }
@@ -126,6 +126,6 @@ internal sealed class OpenSegment(IFileSystem files, string directory, long star
         return crc;
     }
 
-    /// <summary>A seal and the state of its blocks: each is checked once, and the result kept while the segment is open.</summary>
+    /// <summary>A seal and the state of its blocks. Each block is verified once while the segment is open.</summary>
     private sealed record Verified(SegmentSeal Seal, byte[] Blocks);
 }

@@ -48,7 +48,7 @@ internal sealed class SegmentTable : IDisposable
         var found = ReadUnverified(offset, out var isLast);
         if (found is null && isLast)
         {
-            // Past the last known segment: a new one may have appeared since the folder was listed.
+            // The offset is past the last known segment. A new one may have appeared since the folder was listed.
             lock (_gate)
             {
                 Refresh();
@@ -76,7 +76,7 @@ internal sealed class SegmentTable : IDisposable
             var isRemoved = false;
             if (offset >= end && next is null)
             {
-                // The mark is past the end of this segment. Since the folder was listed, later segments may have appeared, and retention may have removed this
+                // The mark is past the end of this segment. So list the folder again: later segments may have appeared, and retention may have removed this
                 // one.
                 lock (_gate)
                 {
@@ -97,7 +97,8 @@ internal sealed class SegmentTable : IDisposable
             {
                 if (next is not { } begin)
                 {
-                    // Rule L5: the file is shorter than the mark, so wait. The bytes are about to become visible, or the writer's next start reports the gap.
+                    // The file is shorter than the mark (rule L5). So return nothing, and let the caller wait: the bytes become visible soon, or the writer's
+                    // next start reports the gap.
                     return default;
                 }
 
@@ -216,7 +217,7 @@ internal sealed class SegmentTable : IDisposable
         return index >= 0 && index + 1 < _starts.Count ? _starts[index + 1] : null;
     }
 
-    /// <summary>Lists the folder, and closes segments that retention has removed: an open file keeps its disk space.</summary>
+    /// <summary>Lists the folder. Closes segments that retention has removed, because an open file would keep its disk space.</summary>
     private long Refresh()
     {
         _starts = LogFiles.Segments(_files.List(_directory));

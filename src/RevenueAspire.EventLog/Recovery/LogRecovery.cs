@@ -5,10 +5,11 @@ using RevenueAspire.EventLog.Writing;
 
 namespace RevenueAspire.EventLog.Recovery;
 
-/// <summary>Applies the recovery table (rule L6) to a folder whose lock is held. May be repeated after any failure or crash midway.</summary>
+/// <summary>Applies the recovery table (rule L6) to a folder. The caller must hold the folder's lock. After a failure or a crash at any point, recovery can
+/// simply run again.</summary>
 internal sealed class LogRecovery(IFileSystem files, string directory, Guid logId, int keyWindow)
 {
-    /// <summary>A disk writes whole blocks. Bytes below the mark that share a block with the failed bytes are therefore written again.</summary>
+    /// <summary>A disk writes whole blocks. So recovery also rewrites the bytes below the mark that share a block with the failed bytes.</summary>
     private const int DiskBlockBytes = 4096;
 
     private const int CopyBytes = 256 * 1024;
@@ -16,9 +17,10 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
     private readonly List<LogRange> _gaps = [];
 
     /// <summary>Recovers the log.</summary>
-    /// <param name="knownMark">The mark of a running writer that recovers. No append above it was acknowledged, so recovery undoes them, and their repeats are
-    /// first attempts. Null at a start: bytes above the mark on disk may be acknowledged.</param>
-    /// <param name="mayUndo">False if another process may have written the log meanwhile: nothing is undone, and the larger of the two marks counts.</param>
+    /// <param name="knownMark">For a running writer: its mark. It acknowledged no append above the mark, so recovery removes these bytes, and repeats of these
+    /// appends are first attempts. Null at a start, because bytes above the mark on disk may be acknowledged.</param>
+    /// <param name="mayUndo">False if another process may have written to the log meanwhile. Recovery then removes no whole group, and uses the larger of the
+    /// two marks.</param>
     public RecoveredLog Run(long? knownMark, bool mayUndo = true)
     {
         var names = files.List(directory);
@@ -48,7 +50,7 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
             var seal = last is null ? null : SegmentSeal.Read(files, directory, segments[^1], logId, withKeys: true);
             if (seal is { Length: 0 } && (found ?? 0) <= seal.Start)
             {
-                // A seal of zero bytes, with no data missing: the segment is new.
+                // The seal covers zero bytes, and no data is missing, so the segment is new.
                 seal = null;
             }
 
@@ -164,7 +166,7 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
         return seal;
     }
 
-    /// <summary>Cuts the torn tail off. Rewrites the bytes kept above the mark, starting at the disk block that contains the mark.</summary>
+    /// <summary>Cuts off the torn tail. Rewrites the kept bytes above the mark, from the beginning of the disk block that contains the mark.</summary>
     private static void KeepLast(ILogFile last, in RecoveryFacts facts, in RecoveryDecision decision)
     {
         // If data is missing below the mark, cut nothing. Otherwise the rest is torn or zeros.
@@ -189,7 +191,7 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
                 return (last, facts.Start);
             }
 
-            // Nothing in it is durable, so no process reads it. Recreate it, because the flush of its directory entry may have failed.
+            // Nothing in this segment is durable, so no process reads it. Recreate it, because the flush of its directory entry may have failed.
             last.Dispose();
             files.Delete(PathOf(LogFiles.Segment(facts.Start)));
             if (files.FileExists(PathOf(LogFiles.Seal(facts.Start))))
@@ -215,7 +217,8 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
         }
     }
 
-    /// <summary>Rebuilds the key window (rule L9) from the scan of the last segment, and from as many of the newest seals as fill it.</summary>
+    /// <summary>Rebuilds the key window (rule L9): takes the keys from the scan of the last segment, and from the newest seals until the window is
+    /// full.</summary>
     private KeyIndex RebuildKeys(List<long> segments, SegmentSeal? lastSeal, SegmentScan? scan)
     {
         var seals = new Stack<SegmentSeal>();

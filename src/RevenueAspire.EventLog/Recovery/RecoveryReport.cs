@@ -25,7 +25,7 @@ public sealed record RecoveryReport
     /// <summary>Damaged bytes of the last segment. They are kept, and readers report them.</summary>
     public required IReadOnlyList<LogRange> Damaged { get; init; }
 
-    /// <summary>Offsets below the mark without bytes.</summary>
+    /// <summary>Missing ranges below the mark.</summary>
     public required IReadOnlyList<LogRange> Gaps { get; init; }
 
     /// <summary>Segments whose missing or damaged seal was recreated from their bytes.</summary>

@@ -17,20 +17,20 @@ public enum RecoveryCase
     /// <summary>The data ends below the mark: acknowledged bytes are missing.</summary>
     EndsBeforeMark,
 
-    /// <summary>Bytes below the mark belong to no whole group, and no whole group follows.</summary>
+    /// <summary>The last bytes, below the mark, belong to no whole group.</summary>
     DamagedBelowMark,
 
-    /// <summary>After the last whole group, above the mark, is the beginning of an unacknowledged group.</summary>
+    /// <summary>The last bytes, above the mark, are the beginning of an unacknowledged group.</summary>
     TornTail,
 
-    /// <summary>Whole groups are above the mark, which was not yet on disk when the power failed.</summary>
+    /// <summary>Whole groups follow the mark: the power failed before the last move of the mark was on disk.</summary>
     AheadOfMark,
 
     /// <summary>The data ends at the mark.</summary>
     Clean,
 }
 
-/// <summary>Facts about the end of the log, as recovery found them.</summary>
+/// <summary>The findings of recovery about the end of the log.</summary>
 /// <param name="Mark">The durable mark; null if missing or damaged.</param>
 /// <param name="HasSegment">Whether any segment exists.</param>
 /// <param name="Start">Log offset of the last segment.</param>
@@ -43,20 +43,20 @@ internal readonly record struct RecoveryFacts(long? Mark, bool HasSegment, long 
 /// <summary>Actions that recovery must take.</summary>
 /// <param name="Case">The matching row.</param>
 /// <param name="KeepTo">Log offset at which the last segment is cut; its end if nothing is dropped.</param>
-/// <param name="KeptFrom">[KeptFrom, KeepTo) is rewritten and fsynced before the mark moves past it: after a failed fsync, readable bytes may not be on
-/// disk.</param>
+/// <param name="KeptFrom">Bytes from here to KeepTo are rewritten and fsynced before the mark moves past them. After a failed fsync, readable bytes may not be
+/// on disk.</param>
 /// <param name="End">The new mark, where the next group begins.</param>
 /// <param name="Seal">Whether to seal the last segment now: its seal reports its damage to readers, or new data belongs in another segment.</param>
 /// <param name="TailDamage">Damaged bytes at the end, kept because they are below the mark; may be empty.</param>
-/// <param name="Gap">Offsets below the mark without bytes; may be empty.</param>
+/// <param name="Gap">Missing range below the mark; may be empty.</param>
 internal readonly record struct RecoveryDecision(RecoveryCase Case, long KeepTo, long KeptFrom, long End, bool Seal, LogRange TailDamage, LogRange Gap);
 
 /// <summary>Recovery as a pure function: facts in, decision out.</summary>
 /// <remarks>
-/// <para>If the mark is missing or below the last segment, the beginning of that segment is used; for a sealed segment, its end. The earlier segments were
-/// sealed, and so fsynced.</para>
-/// <para>Every row keeps three promises. Recovery never cuts below the mark. It keeps whole groups above the mark: the mark is not fsynced, so they may be
-/// acknowledged. The new mark is never below the old one.</para>
+/// <para>If the mark is missing or below the last segment, recovery uses the beginning of that segment instead; if the segment is sealed, its end. This is
+/// safe, because sealed segments were fsynced.</para>
+/// <para>Every row keeps three promises. Recovery never cuts below the mark. It keeps whole groups above the mark, which may be acknowledged, because the mark
+/// itself is not fsynced. The new mark is never below the old one.</para>
 /// </remarks>
 internal static class RecoveryTable
 {

@@ -23,7 +23,7 @@ internal sealed class SegmentScan
     /// <summary>Log offset of the segment.</summary>
     public long Start { get; }
 
-    /// <summary>Log offset after the last nonzero byte: the writer reserves zeros after its data, and no record ends in a zero.</summary>
+    /// <summary>Log offset after the last nonzero byte. Zeros after it are the writer's reserve, because no record ends in a zero.</summary>
     public long FileEnd { get; private set; }
 
     /// <summary>Log offset after the last whole group.</summary>

@@ -12,7 +12,7 @@ internal sealed class DiskFailure(string directory)
     /// <summary>Whether a call has failed since the last recovery, or the log is closed.</summary>
     public bool IsFailing => _isFailing;
 
-    /// <summary>Whether acknowledged data is no longer at its path, rather than the disk refusing a call.</summary>
+    /// <summary>Whether the cause is that acknowledged data is no longer at its path, not that the disk refused a call.</summary>
     public bool IsLost => _isLost;
 
     /// <summary>Whether the files must be reopened and recovered.</summary>

@@ -10,7 +10,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
     /// <summary>Idle time after which the writer drops the reserve.</summary>
     private static readonly TimeSpan IdleAfter = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Interval of the folder check while idle: health must not report a deleted folder as healthy.</summary>
+    /// <summary>Interval of the folder check while idle, so that a deleted folder is not reported as healthy.</summary>
     private static readonly TimeSpan IdleCheckInterval = TimeSpan.FromSeconds(1);
 
     private readonly EventLogOptions _options;
@@ -48,7 +48,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
         }
         catch (CommitException e)
         {
-            // A full disk does not prevent the start. Health reports it, and the writer continues once there is room.
+            // A full disk does not prevent the start. The health check reports it, and the writer continues when there is space again.
             _failure.Set(e);
             var (cause, error, _) = _failure.Describe(e);
             OpeningError = error;
@@ -68,7 +68,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
     /// <summary>First offset still kept; retention has removed earlier ones.</summary>
     public long FirstOffset => Volatile.Read(ref _firstOffset);
 
-    /// <summary>Keys of records from this offset on are remembered; 0 while none is forgotten.</summary>
+    /// <summary>The log remembers the keys of records from this offset on; 0 while it has forgotten none.</summary>
     public long KeysFrom => _keys.From;
 
     /// <summary>Report of the latest recovery, at the start or after a disk error.</summary>
@@ -148,7 +148,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
 
     bool ILogStore.TryGetKey(UInt128 key, out KnownKey known)
     {
-        // While the record's file is missing, do not confirm its key.
+        // Do not confirm a key while the file of its record is missing.
         known = default;
         return !_failure.IsLost && _keys.TryGet(key, out known);
     }
@@ -176,9 +176,9 @@ public sealed class FileLogStore : ILogStore, IDisposable
         }
     }
 
-    /// <summary>Reopens all files (rule L7). This process knows its mark, and that no append above it was acknowledged, so it cuts those bytes off. A repeat of
-    /// a failed append, keyed or not, is then appended once. If the process ends before the cut, the next start keeps these bytes and their keys, so a keyed
-    /// repeat finds its key.</summary>
+    /// <summary>Reopens all files (rule L7). This process knows its mark, and has acknowledged no append above it, so it cuts off these bytes. A repeat of a
+    /// failed append, keyed or not, is then appended once. If the process ends before the cut, the next start keeps these bytes and their keys, so it
+    /// recognises a keyed repeat.</summary>
     InDoubtOutcome ILogStore.Recover(ICommitObserver observer, TimeSpan timeLeft, CancellationToken stop)
     {
         try
@@ -232,7 +232,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
         }
         catch (Exception e) when (e is CommitException || SegmentedLog.IsDiskError(e))
         {
-            // All acknowledged bytes are on disk; the next start only has more to read.
+            // This failure is harmless: all acknowledged bytes are on disk, and the next start only has more to read.
             EventLogMessages.MarkNotFlushed(_logger, Directory, e);
         }
 
@@ -245,7 +245,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
     ValueTask<ReceiptLookup> ILogStore.LookUpAsync(Receipt receipt, CancellationToken cancellationToken) =>
         ValueTask.FromResult(
             receipt.LogId != LogId ? ReceiptLookup.OtherLog
-            // Retention removes only bytes that the ledger has applied, so the offset counts as a record.
+            // Retention removes only bytes that the ledger has applied, so report a removed record as existing.
             : receipt.Offset < FirstOffset || IsRecord(receipt.Offset) ? ReceiptLookup.Record
             : ReceiptLookup.NoRecord);
 
@@ -254,7 +254,8 @@ public sealed class FileLogStore : ILogStore, IDisposable
     ValueTask<IReadOnlyList<LogExtent>> ILogStore.ListAsync(CancellationToken cancellationToken) =>
         ValueTask.FromResult<IReadOnlyList<LogExtent>>([new LogExtent(LogId, FirstOffset, DurableMark, IsClosed: false)]);
 
-    /// <summary>Forgets keys and offsets before their segments are removed. A start and this process must always remember the same keys.</summary>
+    /// <summary>Forgets keys and offsets before their segments are removed, so that this process always remembers the same keys as the next start
+    /// would.</summary>
     internal void ForgetBefore(long offset)
     {
         _keys.ForgetBefore(offset);
@@ -268,8 +269,8 @@ public sealed class FileLogStore : ILogStore, IDisposable
         LogDirectory.CheckIdentity(_files, Directory, LogId);
         if (!_directoryLock.IsAtItsPath())
         {
-            // The folder came back with another lock file, for example as a copy. Another process may have written the log meanwhile, so the bytes above our
-            // mark must stay.
+            // The folder is back, but with another lock file, for example because it is a copy. Another process may have written to the log meanwhile, so bytes
+            // above our mark must stay.
             var directoryLock = LogDirectory.LockExisting(_files, Directory);
             _directoryLock.Dispose();
             _directoryLock = directoryLock;

@@ -9,7 +9,7 @@ internal static class FileSystemExtensions
         var temporary = Path.Combine(directory, name + LogFiles.TemporarySuffix);
         if (files.FileExists(temporary))
         {
-            // A crash or a failed attempt left it. A new file has no pages from a failed flush.
+            // Delete the remains of a crash or a failed attempt. Only a new file is sure to have no pages of a failed flush.
             files.Delete(temporary);
         }
 

@@ -12,8 +12,8 @@ internal enum OpenKind
     CreateNew,
 }
 
-/// <summary>All file system operations of the log. Tests replace it to cut the power and break the disk at each step. Paths are full paths. Every failure is an
-/// <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/>.</summary>
+/// <summary>All file system operations of the log. Tests replace it to simulate power cuts and disk errors at each step. Paths are full paths. Every failure is
+/// an <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/>.</summary>
 internal interface IFileSystem
 {
     /// <summary>Creates the folder and its parents, durably.</summary>
@@ -48,7 +48,7 @@ internal interface IFileSystem
 /// <summary>An open file.</summary>
 internal interface IFileHandle : IDisposable
 {
-    /// <summary>Whether the path still leads to this file. False once the file, or a folder above it, was deleted, moved or replaced: later writes are
+    /// <summary>Whether the path still leads to this file. False after the file or a parent folder was deleted, moved or replaced; later writes would then be
     /// lost.</summary>
     bool IsAtItsPath();
 }

@@ -2,7 +2,7 @@ using RevenueAspire.EventLog.Format;
 
 namespace RevenueAspire.EventLog.Storage;
 
-/// <summary>Ensures a folder's single writer, and checks which log it contains (rule L1).</summary>
+/// <summary>Ensures that a folder has only one writer, and checks which log it contains (rule L1).</summary>
 internal static class LogDirectory
 {
     /// <summary>Creates the folder if missing, and takes its lock.</summary>
@@ -69,7 +69,8 @@ internal static class LogDirectory
             return identity;
         }
 
-        // log.json is durable before any other file is created, so no crash can leave another file without it: log.json was removed.
+        // Another file exists without log.json. A crash cannot cause this, because log.json is durable before any other file is created, so log.json was
+        // removed.
         var orphan = names.FirstOrDefault(name => name == LogFiles.Mark || LogFiles.TryParseSegment(name, out _) || LogFiles.TryParseSeal(name, out _));
         if (orphan is not null)
         {

@@ -39,7 +39,7 @@ internal sealed class PhysicalFileSystem : IFileSystem
         {
             var file = new PhysicalFile(path, File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
 
-            // The first call caches the file's identity; later calls are then thread-safe.
+            // This first call caches the file's identity, so that later calls are thread-safe.
             file.IsAtItsPath();
             return file;
         }
@@ -185,7 +185,7 @@ internal sealed class PhysicalFileSystem : IFileSystem
 
         public void Dispose() => _handle.Dispose();
 
-        /// <summary>.NET reports EFBIG as an argument error. A file size limit is another kind of full disk, so treat it alike: undone, not in doubt.</summary>
+        /// <summary>.NET reports EFBIG as an argument error. Treat a file size limit like a full disk: the write is undone, not in doubt.</summary>
         private IOException TooLarge(ArgumentOutOfRangeException cause) => new($"{_path}: the file would exceed the system's size limit", cause);
     }
 }

@@ -6,8 +6,8 @@ namespace RevenueAspire.EventLog.Storage;
 /// <summary>Removes the oldest segments of a log in files (rule L10).</summary>
 public sealed class SegmentRetention : ILogRetention
 {
-    /// <summary>Bytes before the applied offset that both stores keep of a log that is still written: the processor compares the last of them with the bytes
-    /// that it applied.</summary>
+    /// <summary>Bytes before the applied offset that both stores keep while a log has a writer. The processor compares the last of these bytes with those that
+    /// it applied.</summary>
     internal const int ComparedBytes = 64 * 1024;
 
     private readonly FileLogStore _log;
@@ -40,7 +40,7 @@ public sealed class SegmentRetention : ILogRetention
     /// <exception cref="UnauthorizedAccessException">The disk refuses.</exception>
     public long RemoveApplied(long appliedThrough, long retainBytes) => RemoveApplied(appliedThrough, retainBytes, ComparedBytes);
 
-    /// <summary>Keeps another number of bytes than <see cref="ComparedBytes"/>, so that tests can use logs of a few kilobytes.</summary>
+    /// <summary>Overload for tests, which use logs of a few kilobytes: keeps the given number of bytes instead of <see cref="ComparedBytes"/>.</summary>
     internal long RemoveApplied(long appliedThrough, long retainBytes, long comparedBytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(retainBytes);
@@ -75,7 +75,7 @@ public sealed class SegmentRetention : ILogRetention
                 _files.Delete(Path.Combine(_log.Directory, LogFiles.Seal(starts[i])));
             }
 
-            // After this flush a power cut cannot restore the segment. The next segment is removed only then, so no gap can appear.
+            // After this flush, a power cut cannot restore the segment. Only then is the next segment removed, so no gap can appear.
             _files.FlushDirectory(_log.Directory);
             removed += starts[i + 1] - starts[i];
             EventLogMessages.SegmentRemoved(_logger, _log.Directory, starts[i], starts[i + 1]);

@@ -5,9 +5,9 @@ using Microsoft.Win32.SafeHandles;
 namespace RevenueAspire.EventLog.Storage;
 
 /// <summary>The fsync calls of the log on Unix.</summary>
-/// <remarks><see cref="RandomAccess.FlushToDisk"/> ignores EROFS, EINVAL and ENOTSUP. EROFS is the answer of a file system that the kernel turned read-only
-/// after an error, exactly when nothing may be acknowledged. So on Linux the log calls fdatasync directly and treats every error as a failure (fdatasync also
-/// flushes a changed length). On macOS the log uses the runtime's flush, because that issues F_FULLFSYNC, unlike a plain fsync.</remarks>
+/// <remarks><see cref="RandomAccess.FlushToDisk"/> ignores EROFS, EINVAL and ENOTSUP. But a file system returns EROFS when the kernel has made it read-only
+/// after an error, exactly when nothing may be acknowledged. So on Linux the log calls fdatasync directly, and treats every error as a failure (fdatasync also
+/// flushes a changed length). On macOS the log uses the runtime's flush, which issues F_FULLFSYNC; a plain fsync does not.</remarks>
 [UnsupportedOSPlatform("windows")]
 internal static partial class UnixSync
 {
@@ -35,8 +35,8 @@ internal static partial class UnixSync
         }
     }
 
-    /// <summary>Calls sync_file_range(2) without waiting. A file system without the call is no error. Every other error counts, because the kernel may not
-    /// report it again.</summary>
+    /// <summary>Calls sync_file_range(2) without waiting. Ignores that a file system does not support this call. Throws every other error, because the kernel
+    /// may not report it again.</summary>
     [SupportedOSPlatform("linux")]
     public static void StartWriteOut(SafeFileHandle file, string path, long offset, long length)
     {

@@ -3,10 +3,10 @@ namespace RevenueAspire.EventLog.Writing;
 /// <summary>Admits or refuses callers' groups under one short lock, and passes them to the writer thread. Thread-safe.</summary>
 internal sealed class AppendIntake
 {
-    /// <summary>A commit with this many groups indicates load.</summary>
+    /// <summary>Number of groups in a commit that indicates load.</summary>
     private const int ManyGroups = 4;
 
-    /// <summary>Measured: 3 to 6 yields are fastest, 12 are slower again.</summary>
+    /// <summary>Number of yields. Measured: 3 to 6 are fastest, 12 are slower again.</summary>
     private const int MaxYields = 6;
 
     private readonly ILogStore _store;
@@ -197,7 +197,7 @@ internal sealed class AppendIntake
         }
     }
 
-    /// <summary>Frees the groups' places in the queue. The caller then has sole ownership of the groups and their repeats.</summary>
+    /// <summary>Removes the groups from the limits of the queue. The caller then has sole ownership of the groups and their repeats.</summary>
     public void Release(List<PendingAppend> groups)
     {
         lock (_gate)
@@ -206,9 +206,9 @@ internal sealed class AppendIntake
         }
     }
 
-    /// <summary>Under load, yields to callers until as many groups are queued as the last commit had. Half as many commits then write twice as much
-    /// each.</summary>
-    /// <remarks>It never sleeps. With an idle processor, and always for a lone append, the commit begins at once.</remarks>
+    /// <summary>Under load, yields to callers until the queue has as many groups as the last commit. This halves the number of commits, and each writes twice
+    /// as much.</summary>
+    /// <remarks>It never sleeps. If a processor is idle, and always for a single append, the commit begins at once.</remarks>
     private void GatherMore()
     {
         if (_lastCommitGroups < ManyGroups)

@@ -41,7 +41,8 @@ internal sealed class AppendQueue(int capacity, long maxBytes)
         return pending;
     }
 
-    /// <summary>Frees the places of a taken group and its repeats. Call it before they are answered: afterwards their objects may be reused.</summary>
+    /// <summary>Removes a taken group and its repeats from the limits of the queue. Call it before they are answered, because their objects may be reused
+    /// afterwards.</summary>
     public void Release(PendingAppend pending)
     {
         GiveBack(pending.Group);

@@ -7,8 +7,8 @@ namespace RevenueAspire.EventLog.Writing;
 internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogOptions options, ILogger<EventLogWriter> logger)
     : ICommitObserver, IAsyncDisposable
 {
-    /// <summary>Maximum wait of a stop for a store that does not answer. Each finished commit restarts it. Afterwards the appends in doubt are answered as in
-    /// doubt.</summary>
+    /// <summary>Maximum time that a stop waits for a store that does not answer. Each finished commit restarts it. After this time, appends with an unknown
+    /// outcome are answered as in doubt.</summary>
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
 
     private readonly WriterMetrics _metrics = new(() => intake.Depth);
@@ -16,13 +16,13 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
     private readonly CancellationTokenSource _stop = new();
     private readonly RetryDelay _retry = new();
 
-    /// <summary>Groups of the current commit. After a failure, those with an unknown outcome.</summary>
+    /// <summary>Groups of the current commit; after a failure, only the groups with an unknown outcome.</summary>
     private readonly List<PendingAppend> _taken = [];
     private Completions _completions = new();
     private int _isDisposed;
     private bool _isOverdue;
 
-    /// <summary>Time stamp at which the current commit became in doubt; null if none is.</summary>
+    /// <summary>Time at which the outcome of the current commit became unknown; null if it is not.</summary>
     private long? _inDoubtSince;
     private string? _loggedError = store.OpeningError;
 
@@ -118,7 +118,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
             }
             catch (Exception exception)
             {
-                // This includes bugs of this program: the callers get an answer, and the log is recovered, because its state is unknown.
+                // This catches bugs too: the callers get an answer, and the log is recovered, because its state is unknown.
                 Fail(exception, isInDoubt: exception is not CommitException { IsUndone: true });
                 return;
             }
@@ -157,13 +157,13 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
     {
         if (intake.IsStopping)
         {
-            // The limit applies to a store that does not answer, not to a long queue.
+            // Restart the limit, which is meant for a store that does not answer, not for a long queue.
             _stop.CancelAfter(StopPatience);
         }
 
         if (_taken.Count == 0)
         {
-            // The groups were answered while the commit was overdue.
+            // These groups were already answered while the commit was overdue.
             return;
         }
 
@@ -194,7 +194,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         _isOverdue = false;
         if (cause is LogClosedException)
         {
-            // Nothing of the commit was written, so the next log accepts the queued groups.
+            // Nothing of the commit was written, so its groups can be appended to the next log.
             intake.Set(WriterState.Failed, error);
             EventLogMessages.Closed(logger, store.Name, error);
             return;
@@ -259,7 +259,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         _completions = _completions.RunOnPool();
     }
 
-    /// <summary>Answers the waiting callers, so that none waits indefinitely for a failing store.</summary>
+    /// <summary>Answers all waiting callers, so that none waits indefinitely for a failing store.</summary>
     private void CompleteWaiting(List<PendingAppend> queued, string error)
     {
         if (_inDoubtSince is null)

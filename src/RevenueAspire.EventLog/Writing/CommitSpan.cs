@@ -3,15 +3,15 @@ using System.Diagnostics;
 namespace RevenueAspire.EventLog.Writing;
 
 /// <summary>The span <c>log commit</c> of one recorded request, from queueing until the group is durable. Source <c>RevenueAspire.EventLog</c>.</summary>
-/// <remarks>The writer thread only notes its commit; the thread pool creates the activity when it completes the append. Without a listener, or for an
-/// unrecorded request, nothing is created.</remarks>
+/// <remarks>The writer thread only stores the commit's data. The thread pool creates the activity when it completes the append. Without a listener, or for an
+/// unrecorded request, there is no activity.</remarks>
 internal sealed class CommitSpan
 {
     public const string SourceName = "RevenueAspire.EventLog";
 
     public const string Name = "log commit";
 
-    /// <summary>Event of the span. The time before it is the wait for earlier commits.</summary>
+    /// <summary>Event of the span at the beginning of the commit. The time before it is the wait for earlier commits.</summary>
     public const string WriteEvent = "write";
 
     private static readonly ActivitySource Activities = new(SourceName);

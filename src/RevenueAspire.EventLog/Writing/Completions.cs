@@ -2,17 +2,16 @@ namespace RevenueAspire.EventLog.Writing;
 
 /// <summary>The outcomes of one turn of the writer thread. A few work items of the thread pool deliver them, instead of one per outcome.</summary>
 /// <remarks>
-/// <para>One thread fills it; then each work item takes the next outcome until all are taken. A continuation that blocks delays outcomes that no other work
-/// item takes, so continuations must not block. A small turn has a single work item, and no turn has more of them than the machine has
-/// processors.</para>
-/// <para>The last work item to end makes the object reusable; <see cref="RunOnPool"/> of the same thread then reuses it.</para>
+/// <para>One thread adds the outcomes. Then each work item delivers the next outcome until none is left. Continuations must not block: a turn has at most one
+/// work item per processor, and a small turn has only one.</para>
+/// <para>The last work item makes the object reusable, for a later <see cref="RunOnPool"/> of the same thread.</para>
 /// </remarks>
 internal sealed class Completions : IThreadPoolWorkItem
 {
-    /// <summary>Outcomes per additional work item.</summary>
+    /// <summary>Number of outcomes per work item beyond the first.</summary>
     private const int WorthAWorkItem = 8;
 
-    /// <summary>Spare objects kept, about the number of turns delivered at the same time; the garbage collector frees the rest.</summary>
+    /// <summary>Number of spare objects to keep: about as many as turns are delivered at the same time. The garbage collector frees the others.</summary>
     private const int MaxSpares = 4;
 
     private readonly List<(PendingAppend Pending, AppendResult Result)> _outcomes = [];

@@ -15,10 +15,10 @@ internal interface ILogStore
     /// <summary>Duration of the first durable write when the log was opened. Thread-safe.</summary>
     TimeSpan OpeningFsync { get; }
 
-    /// <summary>Why the log accepts no appends before the first <see cref="Recover"/>; null if it does.</summary>
+    /// <summary>The reason why the log accepts no appends before the first <see cref="Recover"/>; null if it accepts them.</summary>
     string? OpeningError { get; }
 
-    /// <summary>How long an append in doubt waits for <see cref="Recover"/> to determine its outcome; zero for no wait.</summary>
+    /// <summary>Maximum time that an append in doubt waits until <see cref="Recover"/> has determined its outcome; zero for no wait.</summary>
     TimeSpan InDoubtTimeout { get; }
 
     /// <summary>Time from now until <see cref="Maintain"/> is due.</summary>
@@ -54,7 +54,8 @@ internal interface ILogStore
     /// <summary>Describes an exception of this store.</summary>
     StoreFailure Describe(Exception exception);
 
-    /// <summary>Reads the current range of remembered idempotency keys. An outdated range would suggest an older copy of the log. Thread-safe.</summary>
+    /// <summary>Reads the current range of remembered idempotency keys. The range must not be outdated: a client would conclude that the log is an older copy.
+    /// Thread-safe.</summary>
     /// <exception cref="IOException">The medium cannot be queried now.</exception>
     ValueTask<KeyMemory> ReadKeysAsync(CancellationToken cancellationToken);
 
@@ -69,7 +70,7 @@ internal interface ILogStore
     ValueTask<IReadOnlyList<LogExtent>> ListAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>Receives notice of a slow call. Called on the writer thread.</summary>
+/// <summary>Is notified of a slow call. Called on the writer thread.</summary>
 internal interface ICommitObserver
 {
     /// <summary>Ends the callers' wait: answers the groups of the call as in doubt, and refuses new groups until the call ends.</summary>
@@ -118,9 +119,9 @@ internal sealed class LogClosedException() : Exception("the log was closed by an
 
 /// <summary>A failed commit; none of its groups may be acknowledged.</summary>
 /// <param name="cause">Error of the medium.</param>
-/// <param name="needsRecovery">Whether the files must be reopened and recovered. Otherwise the write is undone, and the disk only has to accept writes
+/// <param name="needsRecovery">Whether the files must be reopened and recovered. If false, the write is undone, and the disk only has to accept writes
 /// again.</param>
-/// <param name="isUndone">Whether no byte of the commit can survive. Otherwise the next start may find it.</param>
+/// <param name="isUndone">Whether no byte of the commit can survive. If false, the next start may find the commit.</param>
 internal sealed class CommitException(Exception cause, bool needsRecovery, bool isUndone) : Exception(cause.Message, cause)
 {
     public bool NeedsRecovery { get; } = needsRecovery;

@@ -13,7 +13,7 @@ internal sealed class KeyIndex(int window)
 
     public int Count { get; private set; }
 
-    /// <summary>Keys of records from this offset on are remembered; 0 while none is forgotten.</summary>
+    /// <summary>The index has the keys of all records from this offset on; 0 while it has forgotten none.</summary>
     public long KeysFrom { get; private set; }
 
     /// <summary>Forgets keys below the given offset, for example in a missing or damaged part of the log.</summary>
@@ -34,8 +34,8 @@ internal sealed class KeyIndex(int window)
         return false;
     }
 
-    /// <summary>Adds the log's next keyed record; beyond the window it forgets the oldest. A key occurs twice if its first record was outside a smaller window;
-    /// then its last record counts.</summary>
+    /// <summary>Adds the log's next keyed record, and forgets the oldest one if the window is full. A key can occur twice, if an earlier, smaller window had
+    /// forgotten its first record; then the last record counts.</summary>
     public void Add(in KeyedRecord record)
     {
         if (window == 0)
@@ -114,7 +114,7 @@ internal sealed class KeyIndex(int window)
         ForgetBefore(oldest.Offset + 1);
     }
 
-    /// <summary>Empties a slot, and moves later entries of its run up, so that no search stops at the gap.</summary>
+    /// <summary>Empties a slot. Moves the following entries of the same run forward, so that no search stops at the empty slot.</summary>
     private void Unlink(int hole)
     {
         for (var slot = Next(hole); _slots[slot] != 0; slot = Next(slot))

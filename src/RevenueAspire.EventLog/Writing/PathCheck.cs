@@ -6,7 +6,7 @@ namespace RevenueAspire.EventLog.Writing;
 /// <summary>Checks that the open files are still those at the log's path (rule L1). Not thread-safe.</summary>
 internal sealed class PathCheck(IFileSystem files, string directory, IFileHandle directoryLock, Guid logId)
 {
-    /// <summary>Interval of the check of log.json; paths are checked with every commit.</summary>
+    /// <summary>Interval between checks of log.json. The paths are checked with every commit.</summary>
     private static readonly TimeSpan IdentityCheckInterval = TimeSpan.FromSeconds(1);
 
     private long _identityCheckedAt = Stopwatch.GetTimestamp();

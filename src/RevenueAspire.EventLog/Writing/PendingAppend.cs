@@ -4,7 +4,7 @@ using Microsoft.Extensions.ObjectPool;
 namespace RevenueAspire.EventLog.Writing;
 
 /// <summary>A group that waits for its outcome. Pooled, and awaited once.</summary>
-/// <remarks>Owned jointly by the awaiting caller and the writer. It returns to the pool once both have released it, so a later request never shares it with a
+/// <remarks>Owned jointly by the awaiting caller and the writer. It returns to the pool when both have released it. So a later request never shares it with a
 /// cancelled wait. Continuations run on the thread that calls <see cref="Complete"/>; <see cref="Completions"/> ensures that this is never the writer
 /// thread.</remarks>
 internal sealed class PendingAppend : IValueTaskSource<AppendResult>
@@ -24,7 +24,7 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
     /// <summary>Receipt of the group's last record, set by the write.</summary>
     public Receipt Receipt { get; set; }
 
-    /// <summary>Repeats that arrived while this group is in flight, in order of arrival; null if there are none.</summary>
+    /// <summary>Repeats that arrived while this group was in flight, in order of arrival; null if there are none.</summary>
     public List<PendingAppend>? Repeats { get; set; }
 
     /// <summary>Trace span of the request; null if the request is not recorded.</summary>
@@ -68,7 +68,7 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
 
     public AppendResult GetResult(short token)
     {
-        // Wait for a running cancellation, so that it cannot affect the next use of this object.
+        // Wait until a running cancellation has ended, so that it cannot affect the next use of this object.
         _registration.Dispose();
         try
         {

@@ -3,22 +3,23 @@ using RevenueAspire.EventLog.Storage;
 namespace RevenueAspire.EventLog.Writing;
 
 /// <summary>Zeros after the data of a segment. Not thread-safe.</summary>
-/// <remarks>Under load the zeros are written ahead and flushed with the data. The next fsyncs then overwrite existing blocks and need no entry in the file
-/// system's journal, which takes most of a small fsync's time. The zeros are removed when the load ends, before a segment is sealed, and at a stop.</remarks>
+/// <remarks>Under load the zeros are written ahead and flushed with the data. Later writes then only overwrite existing blocks. Their fsyncs need no entry in
+/// the file system's journal, which would take most of the time of a small fsync. The zeros are removed when the load ends, before a segment is sealed, and at
+/// a stop.</remarks>
 internal sealed class SegmentReserve(EventLogOptions options)
 {
     private static readonly byte[] Zeros = new byte[1 << 20];
     private long _to;
     private bool _isRefused;
 
-    /// <summary>Whether zeros follow the data, given the log offset of its end.</summary>
+    /// <summary>Whether zeros follow the data that ends at the given log offset.</summary>
     public bool IsBehind(long end) => _to > end;
 
     public void Clear() => _to = 0;
 
     public void Reset() => (_to, _isRefused) = (0, false);
 
-    /// <summary>Writes zeros after the future end of the groups, if there are many groups and too little reserve.</summary>
+    /// <summary>Writes zeros after the space for the groups, if there are many groups and too few zeros left.</summary>
     /// <returns>The disk's error, else null. After an error, cut the segment back to its data; the groups may still fit.</returns>
     public Exception? Extend(ILogFile segment, long segmentStart, long end, IReadOnlyList<PendingAppend> groups)
     {

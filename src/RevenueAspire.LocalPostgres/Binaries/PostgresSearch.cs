@@ -8,7 +8,7 @@ namespace RevenueAspire.LocalPostgres.Binaries;
 /// <param name="CacheDirectory">Folder for fetched programs; null for the user's cache.</param>
 internal sealed record PostgresSearch(IReadOnlyList<string> Directories, string? Npm, string? CacheDirectory)
 {
-    /// <summary>Major version for a data directory that does not exist yet: for a copy, the primary's. Null for any.</summary>
+    /// <summary>Required major version if the data directory does not exist yet: the primary's for a standby; null for any version.</summary>
     public int? MajorVersion { get; init; }
 
     /// <summary>This machine: PATH, then the usual folders of installers and package managers, newest version first.</summary>

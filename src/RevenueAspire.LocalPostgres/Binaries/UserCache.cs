@@ -5,7 +5,7 @@ namespace RevenueAspire.LocalPostgres.Binaries;
 /// <summary>The folder for data that can be fetched again.</summary>
 internal static class UserCache
 {
-    /// <summary>Returns the current user's cache, or the machine's if the server's user has no access to it (for example to root's home).</summary>
+    /// <summary>Returns the current user's cache. If the server's user has no access to it (for example in root's home), returns the machine's cache.</summary>
     public static async Task<string> DirectoryAsync(ServerAccount account, CancellationToken cancellationToken)
     {
         var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);

@@ -3,10 +3,10 @@ using RevenueAspire.LocalPostgres.Processes;
 
 namespace RevenueAspire.LocalPostgres.Data;
 
-/// <summary>Creates a data directory (initdb) and sets its superuser's password, while no server runs. The caller must hold the directory's lock.</summary>
+/// <summary>Creates a data directory (initdb) and sets its superuser's password. No server may run, and the caller must hold the directory's lock.</summary>
 internal static class Cluster
 {
-    /// <summary>Maximum time that processes of a killed server may hold its shared memory.</summary>
+    /// <summary>Maximum wait until the processes of a killed server have released its shared memory.</summary>
     public static readonly TimeSpan DyingProcessesLimit = TimeSpan.FromSeconds(15);
 
     private static readonly TimeSpan InitDbLimit = TimeSpan.FromMinutes(3);
@@ -39,8 +39,8 @@ internal static class Cluster
             directory => StandbyFiles.Write(directory, primary, password, account));
     }
 
-    /// <summary>Creates the directory under its name only when it is complete. The program writes to a sibling, which is then renamed, so a kill never leaves
-    /// an incomplete directory for a later start. The previous directory is removed last.</summary>
+    /// <summary>Lets the program write to a temporary sibling, and renames it when it is complete. So a kill leaves no incomplete directory under the final
+    /// name. The previous directory is removed last.</summary>
     private static async Task FillAsync(
         string dataDirectory,
         Func<string, LaunchCommand> program,
@@ -92,7 +92,8 @@ internal static class Cluster
         }
     }
 
-    /// <summary>Rejects a password that cannot be set. In single-user mode a line is a statement, so control characters are not allowed.</summary>
+    /// <summary>Rejects a password that cannot be set. In single-user mode each line is a statement, so the password must not contain control
+    /// characters.</summary>
     public static void RequireSettable(string password)
     {
         if (password.Length == 0 || password.Any(char.IsControl))
@@ -101,8 +102,8 @@ internal static class Cluster
         }
     }
 
-    /// <summary>Sets the password of user postgres with a single-user server, which has no network. This also recovers after a crash. The server waits for no
-    /// standby, because none could connect to it.</summary>
+    /// <summary>Sets the password of user postgres with a single-user server, which has no network. Its start also recovers the data after a crash. It must not
+    /// wait for standbys, since none can connect to it.</summary>
     public static async Task SetPasswordAsync(
         string dataDirectory, string password, PostgresInstallation installation, ServerAccount account, CancellationToken cancellationToken)
     {

@@ -1,14 +1,14 @@
 namespace RevenueAspire.LocalPostgres.Data;
 
-/// <summary>Gives a data directory one owner, by an open file next to it. The operating system closes the file when the owner dies, so a server without an
-/// owner is recognised as left over.</summary>
+/// <summary>Gives a data directory one owner, by a locked file next to it. The operating system releases the lock when the owner ends. So if the lock is free
+/// but a server runs, the server is left over from a killed owner.</summary>
 internal sealed class DataDirectoryLock : IDisposable
 {
     private readonly FileStream _file;
 
     private DataDirectoryLock(FileStream file, bool isFirst) => (_file, IsFirst) = (file, isFirst);
 
-    /// <summary>Whether this directory was never locked before. A server that runs on it was then not started by this library.</summary>
+    /// <summary>Whether this directory was never locked before. If so, this library did not start a server that runs on it.</summary>
     public bool IsFirst { get; }
 
     /// <summary>Takes the lock without waiting.</summary>
@@ -37,7 +37,7 @@ internal sealed class DataDirectoryLock : IDisposable
         }
     }
 
-    /// <summary>Removes the lock file if the first owner rejects the directory, which then belongs to another program.</summary>
+    /// <summary>Removes the lock file again, for a first owner that rejects the directory because it belongs to another program.</summary>
     public void Forget() => File.Delete(_file.Name);
 
     /// <summary>Releases the lock. The file stays, because removing it could delete the lock of the next owner.</summary>

@@ -9,7 +9,7 @@ namespace RevenueAspire.LocalPostgres.Data;
 internal static class DataDirectoryPreparation
 {
     /// <summary>Locks the data directory and stops a left-over server on it. Creates a missing or empty directory (initdb, or a copy of the primary). Sets the
-    /// password of a primary; a standby has its primary's.</summary>
+    /// password of a primary; a standby gets it from its primary.</summary>
     /// <param name="installation">From <see cref="PostgresBinaries.FindAsync"/> for the same directory.</param>
     /// <param name="options">Directory, password, and port. The port must be free unless it is 0.</param>
     /// <param name="state">The primary of a standby; null if there is none or it does not answer.</param>
@@ -72,7 +72,7 @@ internal static class DataDirectoryPreparation
 
             if (isNew || !StandbyFiles.Exist(directory))
             {
-                // A former primary may have commits that no other server has, so its data is replaced and must not follow the new primary.
+                // A former primary may have commits that the new primary lacks, so it cannot follow it. Replace its data.
                 await Cluster.CopyAsync(directory, primary, options.Password, installation, account, options.Log, cancellationToken);
                 return;
             }

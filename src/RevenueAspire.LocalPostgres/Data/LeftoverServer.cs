@@ -2,8 +2,8 @@ using RevenueAspire.LocalPostgres.Processes;
 
 namespace RevenueAspire.LocalPostgres.Data;
 
-/// <summary>A server that still runs on a data directory after its owner ended (kill -9, a crash). It is stopped, not adopted: only a new server surely has the
-/// requested port, password, settings and log, and a clean stop takes about a second.</summary>
+/// <summary>A server that still runs on a data directory after its owner ended (kill -9, a crash). It is stopped, not reused, because only a new server is
+/// certain to have the requested port, password, settings and log. A clean stop takes about a second.</summary>
 internal static class LeftoverServer
 {
     private static readonly TimeSpan FastLimit = TimeSpan.FromSeconds(30);
@@ -20,7 +20,7 @@ internal static class LeftoverServer
             return;
         }
 
-        // A single-user server (a killed password step) writes a negative number.
+        // A negative number is from a single-user server that was killed while it set the password.
         var processId = Math.Abs(pid.ProcessId);
         var isServer = ProcessState.IsAlive(processId) ? ProcessState.IsServerOf(processId, dataDirectory, pid.StartTime) : false;
         if (isServer == null)
@@ -32,7 +32,7 @@ internal static class LeftoverServer
 
         if (isServer == false)
         {
-            // No server runs, but another process (or a zombie) may now have this id. Postgres would treat it as a running server.
+            // No server runs, but another process or a zombie may have this id now. Postgres would treat that process as a running server.
             File.Delete(PostmasterPid.PathIn(dataDirectory));
             return;
         }

@@ -17,7 +17,7 @@ internal sealed class PreparedDataDirectory(
     /// <summary>Returns the command line of the server, with a separate session and the right user.</summary>
     public LaunchCommand ServerCommand(int port)
     {
-        // Only loopback with the password. No Unix socket: it needs no password, so any user of the machine could connect.
+        // Listen only on loopback, where a password is required. Use no Unix socket, where any user of the machine could connect without a password.
         string[] own = ["-D", Path, "-p", port.ToString(CultureInfo.InvariantCulture), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
             "-c", "log_destination=stderr", "-c", "logging_collector=off", "-c", "lc_messages=C"];
         var given = settings.SelectMany(setting => new[] { "-c", $"{setting.Key}={setting.Value}" });

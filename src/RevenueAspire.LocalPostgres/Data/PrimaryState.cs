@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace RevenueAspire.LocalPostgres.Data;
 
-/// <summary>The state of a running primary, for its next standby. Immutable.</summary>
+/// <summary>The state of a running primary that the start of a standby requires. Immutable.</summary>
 /// <param name="Port">Port on 127.0.0.1.</param>
 /// <param name="MajorVersion">Version of its programs and data.</param>
 /// <param name="SystemIdentifier">Id of the cluster; all copies have the same.</param>
@@ -43,7 +43,7 @@ internal sealed record PrimaryState(int Port, int MajorVersion, ulong SystemIden
         }
     }
 
-    /// <summary>Rejects a data directory that is not a copy of this primary. Following the primary would replace data that exists nowhere else.</summary>
+    /// <summary>Rejects a data directory that is not a copy of this primary, because a new copy would replace data that exists nowhere else.</summary>
     /// <exception cref="LocalPostgresException">The directory is of another cluster.</exception>
     public void RequireSameCluster(string dataDirectory)
     {

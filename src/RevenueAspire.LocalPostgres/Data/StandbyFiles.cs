@@ -3,7 +3,7 @@ using RevenueAspire.LocalPostgres.Processes;
 
 namespace RevenueAspire.LocalPostgres.Data;
 
-/// <summary>Turns a data directory into that of a standby. The caller must hold the directory's lock, and no server may run on it.</summary>
+/// <summary>Turns a data directory into a standby's data directory. The caller must hold the directory's lock, and no server may run on it.</summary>
 internal static class StandbyFiles
 {
     private const string Signal = "standby.signal";
@@ -13,7 +13,7 @@ internal static class StandbyFiles
     /// <summary>Whether the next server on the directory starts as a standby.</summary>
     public static bool Exist(string dataDirectory) => File.Exists(Path.Combine(dataDirectory, Signal));
 
-    /// <summary>Makes the next start as a standby copy the primary again, as for a former primary's directory.</summary>
+    /// <summary>Marks the directory, so that its next start as a standby copies the primary again. Used for the directory of a former primary.</summary>
     public static void Forget(string dataDirectory) => File.Delete(Path.Combine(dataDirectory, Signal));
 
     /// <summary>Rejects an installation without pg_basebackup.</summary>
@@ -31,7 +31,7 @@ internal static class StandbyFiles
     {
         var program = RequireBaseBackup(installation);
 
-        // Pass the password in the environment, because any user of the machine can read command lines.
+        // Pass the password in the environment, because every user of the machine can read command lines.
         string[] source = ["-h", "127.0.0.1", "-p", $"{primary.Port}", "-U", LocalPostgresPrimary.ReplicationRole];
         return new LaunchCommand(program, ["-D", directory, .. source, "-X", "stream", "-c", "fast", "-w"])
         {
@@ -42,8 +42,8 @@ internal static class StandbyFiles
     /// <summary>Writes the two files that make the next server on the directory a standby of <paramref name="primary"/>.</summary>
     public static void Write(string dataDirectory, LocalPostgresPrimary primary, string password, ServerAccount account)
     {
-        // If a setting has several lines, the last one counts. Remove the lines copied from the primary. The file keeps its owner and mode. In this file,
-        // unlike in SQL, a backslash is an escape character.
+        // Remove the lines that were copied from the primary, although only the last line of a setting counts. The file keeps its owner and mode. Unlike in
+        // SQL, a backslash in this file is an escape character.
         var value = SqlText.Literal(PrimaryConnInfo(primary, password).Replace("\\", "\\\\", StringComparison.Ordinal));
         var settings = Path.Combine(dataDirectory, Settings);
         var others = File.ReadLines(settings).Where(line => !line.StartsWith(ConnInfo, StringComparison.Ordinal)).ToArray();

@@ -5,10 +5,10 @@ namespace RevenueAspire.LocalPostgres.Processes;
 /// <param name="Arguments">Its arguments, unquoted.</param>
 internal sealed record LaunchCommand(string FileName, IReadOnlyList<string> Arguments)
 {
-    /// <summary>A directory that every user may enter. Postgres refuses to start in a directory without access.</summary>
+    /// <summary>The working directory, which every user may enter. Postgres does not start in a directory that its user may not enter.</summary>
     public static string WorkingDirectory => OperatingSystem.IsWindows() ? Path.GetTempPath() : "/";
 
-    /// <summary>Variables for every program: English messages, because this library parses the errors of a failed start. (Inherited PG* variables are
+    /// <summary>Environment variables of every program. They select English messages, because this library parses errors. (Inherited PG* variables are
     /// removed.)</summary>
     public static IReadOnlyDictionary<string, string> Environment { get; } = new Dictionary<string, string> { ["LC_ALL"] = "C" };
 

@@ -4,11 +4,11 @@ using RevenueAspire.LocalPostgres.Data;
 
 namespace RevenueAspire.LocalPostgres.Processes;
 
-/// <summary>A shell that reads from a pipe that only this process writes to. However this process ends, the read then ends and the shell stops the server. (The
-/// kernel's parent-death signal fires when the thread that started the server ends, and pool threads are short-lived.)</summary>
+/// <summary>A shell that reads from a pipe whose only writer is this process. When this process ends for any reason, the read ends, and the shell stops the
+/// server. (The kernel's parent-death signal is not usable: it fires when the thread that started the server ends, and pool threads are short-lived.)</summary>
 internal sealed class ParentWatch : IDisposable
 {
-    // Signals only while the pid file names the server, because its process id may have been reused.
+    // The shell sends a signal only if the pid file still names the server, because another process may have its process id by now.
     private const string Script = """read -r _; if [ "$(head -n 1 "$2" 2>/dev/null)" = "$1" ]; then kill -INT "$1"; fi""";
 
     private readonly Process _shell;

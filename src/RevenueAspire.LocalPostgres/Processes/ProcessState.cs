@@ -18,8 +18,7 @@ internal static class ProcessState
         return process is { HasExited: false };
     }
 
-    /// <summary>Whether the running process is the server of <paramref name="dataDirectory"/> that started at <paramref name="startTime"/>; null if
-    /// unknown.</summary>
+    /// <summary>Whether the process is the server that started on <paramref name="dataDirectory"/> at <paramref name="startTime"/>; null if unknown.</summary>
     public static bool? IsServerOf(int processId, string dataDirectory, DateTimeOffset startTime)
     {
         if (OperatingSystem.IsLinux() && WorkingDirectory(processId) is { } directory)

@@ -2,8 +2,8 @@ using System.Globalization;
 
 namespace RevenueAspire.LocalPostgres.Processes;
 
-/// <summary>The user that the server runs as. Postgres refuses to run as root, so root runs the server as another user and gives its files to that user. All
-/// other users run it as themselves.</summary>
+/// <summary>The user that the server runs as: the current user, except for root. Postgres refuses to run as root, so root runs it as another user, which also
+/// owns the server's files.</summary>
 internal sealed class ServerAccount
 {
     private readonly Func<LaunchCommand, LaunchCommand> _switch;
@@ -70,7 +70,7 @@ internal sealed class ServerAccount
             way.Insert(0, directory);
         }
 
-        // Run the check as that user, so that modes, groups and access lists apply as they will for the server.
+        // Run the check as that user, so that modes, groups and access lists apply as for the server.
         const string script = """for d; do if [ -e "$d" ] && ! [ -x "$d" ]; then printf '%s' "$d"; exit; fi; done""";
         var result = await Tool.RunAsync(Wrap(new LaunchCommand("/bin/sh", ["-c", script, "sh", .. way])), TimeSpan.FromSeconds(20), cancellationToken);
         return result.Text.Length > 0 ? result.Text : null;
@@ -90,7 +90,7 @@ internal sealed class ServerAccount
 
         if (Executables.Find("su") is { } su)
         {
-            // su does not interpret arguments after "--" as its options. The shell gets the program and its arguments, and executes it.
+            // su passes arguments after "--" to the shell, which executes the program.
             yield return command => command.RunBy(su, "-s", "/bin/sh", "-c", "exec \"$0\" \"$@\"", "--", name);
         }
     }

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace RevenueAspire.LocalPostgres.Processes;
 
-/// <summary>Interprets messages of the server and its tools.</summary>
+/// <summary>Interprets messages from the server and its tools.</summary>
 internal static partial class ServerMessages
 {
     private const int ShownLines = 3;

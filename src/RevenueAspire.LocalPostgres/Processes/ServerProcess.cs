@@ -3,7 +3,7 @@ using System.Runtime.ExceptionServices;
 
 namespace RevenueAspire.LocalPostgres.Processes;
 
-/// <summary>The launched server process: its output and its end. Thread-safe.</summary>
+/// <summary>The launched server process: collects its output and detects its end. Thread-safe.</summary>
 internal sealed class ServerProcess : IDisposable
 {
     private const int KeptLines = 40;
@@ -21,7 +21,7 @@ internal sealed class ServerProcess : IDisposable
         Exited = WaitAsync();
     }
 
-    /// <summary>Completes when the process has ended and its output has been read. Fails with the exception of the log's receiver, if any.</summary>
+    /// <summary>Completes when the process has ended and its output has been read. Fails if the receiver of the log lines has thrown an exception.</summary>
     public Task Exited { get; }
 
     /// <summary>Completes when all processes of the server have ended, because each of them keeps the output pipes open. Fails like
@@ -41,7 +41,7 @@ internal sealed class ServerProcess : IDisposable
 
     public static ServerProcess Start(LaunchCommand command, Action<string>? log) => new(Tool.Start(command), log);
 
-    /// <summary>Kills the process tree, for a process that never became a server and so cannot be stopped normally.</summary>
+    /// <summary>Kills the process tree. For a process that never became a ready server, so that it cannot be stopped normally.</summary>
     public void Kill() => _process.Kill(entireProcessTree: true);
 
     public void Dispose() => _process.Dispose();
@@ -84,7 +84,7 @@ internal sealed class ServerProcess : IDisposable
                 }
                 catch (Exception exception)
                 {
-                    // A full pipe would stop the server, so keep reading its output. Exited reports the failure.
+                    // The receiver failed; Exited reports this. Continue to read the output, because a full pipe would block the server.
                     (failure, log) = (exception, null);
                 }
             }

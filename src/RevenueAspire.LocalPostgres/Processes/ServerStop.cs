@@ -4,7 +4,8 @@ using RevenueAspire.LocalPostgres.Binaries;
 
 namespace RevenueAspire.LocalPostgres.Processes;
 
-/// <summary>Stops a server in three steps: fast (sessions end, checkpoint, clean), immediate (like a crash: the next start recovers), kill.</summary>
+/// <summary>Stops a server in three steps: a fast shutdown (ends sessions, writes a checkpoint), an immediate shutdown (the next start recovers as after a
+/// crash), and a kill.</summary>
 internal sealed class ServerStop(int processId, string dataDirectory, PostgresInstallation installation, ServerAccount account)
 {
     private static readonly TimeSpan KillLimit = TimeSpan.FromSeconds(5);
@@ -23,7 +24,7 @@ internal sealed class ServerStop(int processId, string dataDirectory, PostgresIn
         }
         catch (OperationCanceledException)
         {
-            // Skip the checkpoint: the write-ahead log has everything, and the next start replays it.
+            // Skip the checkpoint. That loses nothing: the next start replays the write-ahead log.
         }
 
         await SignalAsync(LibC.SigQuit, "immediate");
@@ -52,7 +53,7 @@ internal sealed class ServerStop(int processId, string dataDirectory, PostgresIn
             return;
         }
 
-        // Fails only if the process has just ended: it runs as this user, or this user is root.
+        // This can fail only because the process has just ended: it runs as this user, or this user is root.
         LibC.Signal(processId, signal);
     }
 

@@ -1,7 +1,7 @@
 namespace RevenueAspire.LocalPostgres.Processes;
 
-/// <summary>Runs a program in a separate session. Ctrl+C in a terminal signals the whole foreground group, and a server in it would stop before its clients
-/// have finished.</summary>
+/// <summary>Runs a program in a separate session. Otherwise Ctrl+C in a terminal, which signals the whole foreground group, would stop the server before its
+/// clients have finished.</summary>
 internal static class Session
 {
     /// <summary>Returns the command in a new session. The process id stays the same, because the tool executes the program.</summary>

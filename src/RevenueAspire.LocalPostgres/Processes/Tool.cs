@@ -56,7 +56,7 @@ internal static class Tool
             UseShellExecute = false,
         };
 
-        // Remove PGDATA, PGPORT, PGOPTIONS and others of the user's shell, because they would change the tools' behaviour.
+        // Remove the user's PGDATA, PGPORT, PGOPTIONS and similar variables, which would change the behaviour of the tools.
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("PG", StringComparison.Ordinal)).ToArray())
         {
             start.Environment.Remove(name);
@@ -69,7 +69,7 @@ internal static class Tool
 
         if (OperatingSystem.IsWindows())
         {
-            // Like a separate session: Ctrl+C in the console does not reach the new group.
+            // Ctrl+C in the console does not reach a new process group, so it replaces a separate session.
             start.CreateNewProcessGroup = true;
         }
 

@@ -68,7 +68,7 @@ public sealed class CallerTests : IDisposable
         {
             Assert.Equal(first.Select(answer => answer.Body), (await PostAsync(api)).Select(answer => answer.Body));
 
-            // A rotation changes the secret, but neither the name nor its keys.
+            // A rotation replaces the secret. The name stays, and so do its keys.
             var rotated = await api.PostEventAsync(Sample.Add("user1", 2), ("Authorization", "two new"), ("Idempotency-Key", "k"));
             Assert.Equal(first[2].Body, rotated.Body);
             (await api.PostEventAsync(Sample.Add("user1", 0), ("Authorization", "two new"), ("Idempotency-Key", "k"))).ExpectProblem(422, "Idempotency-Key");
@@ -77,7 +77,7 @@ public sealed class CallerTests : IDisposable
     }
 
     [Fact]
-    public async Task Keys_sent_before_a_secret_got_its_name_are_unknown_afterwards()
+    public async Task Keys_from_before_a_secret_had_a_name_are_unknown_afterwards()
     {
         async Task<string?> PostAsync(string setting)
         {
@@ -130,7 +130,7 @@ public sealed class CallerTests : IDisposable
                 .Order(StringComparer.Ordinal));
     }
 
-    /// <summary>A collector stores every value of a tag.</summary>
+    /// <summary>A metrics collector stores every value of a tag, so their number must be limited.</summary>
     [Fact]
     public async Task The_number_of_tag_values_of_token_callers_is_limited()
     {
@@ -161,7 +161,7 @@ public sealed class CallerTests : IDisposable
         using var listener = new MeterListener();
         listener.InstrumentPublished = (instrument, self) =>
         {
-            // APIs of other tests run at the same time.
+            // Ignore the APIs of other tests, which run in the same process.
             if (instrument.Meter.Name == IngestMetrics.MeterName && ReferenceEquals(instrument.Meter.Scope, api.Services.GetService(typeof(IMeterFactory))))
             {
                 self.EnableMeasurementEvents(instrument);

@@ -5,7 +5,7 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace RevenueAspire.Api.Tests.Access;
 
-/// <summary>The calls that a token grants. The keys are real, and so is the server that publishes them.</summary>
+/// <summary>The calls that a token grants. Keys, and the server that publishes them, are real.</summary>
 public sealed class TokenTests : IAsyncLifetime
 {
     private static readonly TokenKey Rsa = TokenKey.Rsa("rsa");

@@ -5,7 +5,7 @@ using CliWrap.Buffered;
 
 namespace RevenueAspire.Api.Tests.Access;
 
-/// <summary>The SDK's own tool creates tokens for Development, without any setting.</summary>
+/// <summary>Tokens for Development from the SDK's own tool, which works without any settings.</summary>
 public sealed class UserJwtsTests : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -13,7 +13,7 @@ public sealed class UserJwtsTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task A_token_of_the_tool_grants_its_scopes_and_the_clone_stays_clean()
+    public async Task A_token_from_the_tool_grants_its_scopes_and_the_tool_changes_no_file_of_the_clone()
     {
         // The tool stores its key in the home directory, and finds the issuer and the audience in the clone.
         var home = Directory.CreateDirectory(_directory.File("home")).FullName;
@@ -35,7 +35,7 @@ public sealed class UserJwtsTests : IDisposable
         Assert.Equal(HttpStatusCode.Accepted, await PostAsync(url, new AuthenticationHeaderValue("secret")));
         using var http = new HttpClient();
 
-        // 503 because there is no database, so access was granted.
+        // 503 means that access was granted: the answer needs the database, which is missing.
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await http.GetAsync(new Uri(url + "/userEvents/user1"))).StatusCode);
     }
 

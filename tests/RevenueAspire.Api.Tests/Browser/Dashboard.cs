@@ -6,14 +6,14 @@ namespace RevenueAspire.Api.Tests.Browser;
 /// <summary>One AppHost for all tests of a class, and its dashboard. Started by the first test that opens it.</summary>
 public sealed class Dashboard : IAsyncDisposable
 {
-    // Those of a user, for the pictures; free ones otherwise.
+    // For screenshots, the ports that a user sees; otherwise free ports.
     private const int ApiPort = 8000;
     private const int ClientPort = 3000;
 
     private readonly TempDirectory _parent = TempDirectory.ForPostgres();
     private RunningAppHost? _host;
 
-    /// <summary>Where the pictures go; null if none are wanted.</summary>
+    /// <summary>The folder for screenshots; null for no screenshots.</summary>
     public static string? Pictures { get; } = Environment.GetEnvironmentVariable("SCREENSHOTS") is { } folder ? Path.GetFullPath(folder, Repository.Root)
         : null;
 
@@ -24,7 +24,7 @@ public sealed class Dashboard : IAsyncDisposable
         return _parent.File(name);
     }
 
-    /// <summary>Opens the dashboard's first page after the sample was sent and counted.</summary>
+    /// <summary>Opens the dashboard's first page, when the sample events have been sent and counted.</summary>
     internal async Task<OpenPage> OpenAsync(IBrowser browser, int height = 900)
     {
         if (_host is null)

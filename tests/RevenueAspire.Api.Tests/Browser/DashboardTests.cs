@@ -2,7 +2,7 @@ using Microsoft.Playwright;
 
 namespace RevenueAspire.Api.Tests.Browser;
 
-/// <summary>The dashboard of the real AppHost in a real browser. <c>SCREENSHOTS=docs/images</c> also makes its pictures.</summary>
+/// <summary>The dashboard of the real AppHost in a real browser. <c>SCREENSHOTS=docs/images</c> also takes its screenshots.</summary>
 public sealed class DashboardTests(Chromium chromium, Dashboard dashboard) : IClassFixture<Dashboard>
 {
     private const string AllRun = "postgres Running\nrevenuedb Running\napi Running\nclient Running\nprocessor Running\nprocessor Running";
@@ -89,7 +89,7 @@ public sealed class DashboardTests(Chromium chromium, Dashboard dashboard) : ICl
         var trace = page.Page.Locator("tr", new() { HasText = "POST /generateEvents" }).First;
         await Eventually.IsTrueAsync(async () =>
         {
-            // Input before the page is connected is lost.
+            // The page loses input before it is connected, so repeat the input.
             await page.Page.Locator("fluent-text-input input").First.FillAsync("");
             await page.Page.Locator("fluent-text-input input").First.FillAsync("generateEvents");
             await Task.Delay(TimeSpan.FromSeconds(1));
@@ -116,7 +116,7 @@ public sealed class DashboardTests(Chromium chromium, Dashboard dashboard) : ICl
 
     private static bool Shows(string row, params string[] texts) => texts.All(text => row.Contains(text, StringComparison.Ordinal));
 
-    /// <summary>Name and state of each row; of a replica, the name of its project.</summary>
+    /// <summary>Name and state of each row. A replica has the name of its project.</summary>
     private static async Task<string> StatesAsync(IPage page)
     {
         var cells = await page.Locator("tr[role=row]:has(td)").EvaluateAllAsync<string[]>(

@@ -26,7 +26,7 @@ public sealed class HistoryPageTests(Chromium chromium)
         await page.Page.FillAsync("#user", "<i>whale</i>");
         await page.Page.PressAsync("#user", "Enter");
 
-        // 40 of 60 events add.
+        // 40 of the 60 events add revenue, and 20 subtract it.
         await page.HasTextAsync("#watched-value", "92,233,720,368,547,758,060");
         await Eventually.EqualsAsync(50, () => page.Page.Locator("#history-rows tr").CountAsync());
         Assert.Equal("92,233,720,368,547,758,060", await page.TextAsync("#history-rows tr:first-child td:nth-child(4)"));
@@ -82,7 +82,7 @@ public sealed class HistoryPageTests(Chromium chromium)
         Assert.Equal($"2026-01-31T12:00:01.499Z,add_revenue,1,1505,{source.Id:N}:1499", lines[1]);
         await page.HasTextAsync("#history-exported", "Exported as history.csv");
 
-        // The 401 before the secret was given.
+        // The browser logs the 401 from before the test entered the secret.
         Assert.DoesNotContain(page.Complaints, complaint => !complaint.Contains("401", StringComparison.Ordinal));
     }
 
@@ -104,7 +104,7 @@ public sealed class HistoryPageTests(Chromium chromium)
         Assert.False(await page.Page.Locator("#history").IsVisibleAsync());
         Assert.Equal("", await page.AccessibilityAsync());
 
-        // Turned on later, the list appears without a reload.
+        // If the history is enabled later, the list appears without a reload.
         await database.EnableHistoryAsync();
         await page.HasTextAsync("#history-summary", "No event of this user is in the history.");
         await ApplyAsync(database, source, 1, 1, i => new AppliedEvent(i, 0, 3, Noon));

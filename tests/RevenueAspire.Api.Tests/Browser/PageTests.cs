@@ -28,8 +28,8 @@ public sealed class PageTests(Chromium chromium)
         await page.Page.Locator("#empty").WaitForAsync(new() { State = WaitForSelectorState.Hidden });
         await page.HasTextAsync("#events", "1");
 
-        // The page requests the watched user once per snapshot. The number of requests until the event is shown measures the delay, at any speed of the
-        // machine.
+        // The page requests the watched user once per snapshot. So the number of requests until the event appears measures the delay, independent of the
+        // machine's speed.
         await page.Page.FillAsync("#user", "user1");
         await page.Page.PressAsync("#user", "Enter");
         await page.HasTextAsync("#watched-value", "98");
@@ -73,7 +73,7 @@ public sealed class PageTests(Chromium chromium)
         Assert.Equal("<script>alert(1)</script>", await page.TextAsync("#rejects code"));
         Assert.Contains("events.jsonl, line 6", await page.TextAsync("#rejects .note"), StringComparison.Ordinal);
 
-        // A click watches a user of the list. The page reports an unknown user.
+        // A click on a user in the list watches this user. For an unknown user, the page shows a message.
         await page.Page.ClickAsync("#top li:nth-child(1) button");
         await page.HasTextAsync("#watched-value", "27,670,116,110,564,327,421");
         await page.Page.FillAsync("#user", "a/b?c=1&😀");
@@ -83,7 +83,7 @@ public sealed class PageTests(Chromium chromium)
         await page.Page.ClickAsync("#course summary");
         await page.Page.GetByRole(AriaRole.Cell, new() { Name = "27,670,116,110,564,327,419" }).First.WaitForAsync();
 
-        // The 404 of a user without events is a normal answer, but browsers report it in the console.
+        // A 404 for a user without events is normal, but the browser logs it in the console.
         Assert.DoesNotContain(page.Complaints, complaint => !complaint.Contains("404", StringComparison.Ordinal));
         Assert.Equal("", await page.AccessibilityAsync());
     }
@@ -153,7 +153,7 @@ public sealed class PageTests(Chromium chromium)
     }
 
     [Fact]
-    public async Task Where_reads_are_guarded_the_page_asks_for_the_secret_and_keeps_it_nowhere()
+    public async Task If_reads_need_a_secret_the_page_asks_for_it_and_does_not_store_it()
     {
         var browser = chromium.Browser;
         await using var installation = await Installation.CreateAsync();
@@ -179,7 +179,7 @@ public sealed class PageTests(Chromium chromium)
         await page.Page.ReloadAsync();
         await page.Page.Locator("#ask").WaitForAsync();
 
-        // The browser reports only the refusals.
+        // The browser logs only the refused requests.
         Assert.DoesNotContain(page.Complaints, complaint => !complaint.Contains("401", StringComparison.Ordinal));
     }
 
@@ -210,7 +210,7 @@ public sealed class PageTests(Chromium chromium)
     [InlineData(ColorScheme.Dark, 1280)]
     [InlineData(ColorScheme.Light, 360)]
     [InlineData(ColorScheme.Dark, 360)]
-    public async Task In_both_schemes_and_at_any_width_nothing_is_out_of_reach(ColorScheme scheme, int width)
+    public async Task In_both_colour_schemes_and_at_any_width_all_content_is_accessible(ColorScheme scheme, int width)
     {
         var browser = chromium.Browser;
         await using var installation = await Installation.CreateAsync();

@@ -2,7 +2,7 @@ using Microsoft.Playwright;
 
 namespace RevenueAspire.Api.Tests.Browser;
 
-/// <summary>Makes the pictures of docs/images: <c>SCREENSHOTS=docs/images</c>, from the root of the clone, with some load; else skipped.</summary>
+/// <summary>Takes the screenshots in docs/images, under some load. Runs only with <c>SCREENSHOTS=docs/images</c>, from the root of the clone.</summary>
 public sealed class Screenshots(Chromium chromium)
 {
     private const int Seconds = 75;
@@ -11,7 +11,7 @@ public sealed class Screenshots(Chromium chromium)
     public async Task Pictures_of_the_page_under_load_and_of_the_reference()
     {
         var folder = Environment.GetEnvironmentVariable("SCREENSHOTS");
-        Assert.SkipWhen(folder is null, "SCREENSHOTS names no folder for the pictures");
+        Assert.SkipWhen(folder is null, "SCREENSHOTS names no folder for screenshots");
         folder = Path.GetFullPath(folder, Repository.Root);
         await using var installation = await Installation.CreateAsync();
         installation.Settings["History__Enabled"] = "true"; // as in the AppHost
@@ -37,7 +37,7 @@ public sealed class Screenshots(Chromium chromium)
         await docs.Page.ScreenshotAsync(new() { Path = Path.Combine(folder, "docs.png") });
     }
 
-    /// <summary>A day of a shop in a minute: many small buyers, some large ones, and rare refunds.</summary>
+    /// <summary>Simulates a shop's day in one minute: many small purchases, some large ones, and rare refunds.</summary>
     private static async Task SendAsync(Installation installation, TimeSpan time)
     {
         string[] names = ["alma", "bruno", "carla", "dora", "emil", "frieda", "gustav", "hedwig", "ida", "jonas", "klara", "leo"];

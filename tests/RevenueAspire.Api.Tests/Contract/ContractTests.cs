@@ -43,7 +43,7 @@ public sealed class ContractTests : IDisposable
 
         Assert.True(
             document == (await File.ReadAllTextAsync(stored)).ReplaceLineEndings("\n"),
-            "The contract differs from tests/RevenueAspire.Api.Tests/Contract/openapi.v1.json. If that is meant, run this test with UPDATE_CONTRACT=true, and "
+            "The contract differs from tests/RevenueAspire.Api.Tests/Contract/openapi.v1.json. If intended, run this test with UPDATE_CONTRACT=true, and "
                 + "commit the file with the change.");
     }
 

@@ -9,7 +9,7 @@ public sealed class LinterTests : IDisposable
 {
     private static readonly string Programs = Path.Combine(Repository.Root, "artifacts/linters/node_modules/.bin");
 
-    /// <summary>Disables their requests for updates and usage reports.</summary>
+    /// <summary>Variables that disable the linters' update checks and usage reports.</summary>
     private static readonly Dictionary<string, string?> Quiet = new()
     {
         ["REDOCLY_TELEMETRY"] = "off",

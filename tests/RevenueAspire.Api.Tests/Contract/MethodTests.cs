@@ -48,7 +48,7 @@ public sealed class MethodTests : IDisposable
         }
     }
 
-    /// <summary>Includes a stream, which ends at once, a missing user, and a page.</summary>
+    /// <summary>The paths include a stream, which must end at once, a missing user, and a page.</summary>
     [Theory]
     [InlineData("/userEvents/user1", 404)]
     [InlineData("/userEvents?userId=user1", 404)]

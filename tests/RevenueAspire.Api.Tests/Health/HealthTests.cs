@@ -102,7 +102,7 @@ public sealed class HealthTests : IDisposable
         await Eventually.EqualsAsync(503, async () => (await api.GetAsync("/receipts/" + receipt)).Status);
         (await api.GetAsync("/receipts/" + receipt)).ExpectProblem(503, null);
 
-        // The API first misses the open segment, then log.json.
+        // The API first notices that the open segment is missing, then that log.json is.
         await Eventually.IsTrueAsync(async () => (await api.GetAsync("/health")).Expect(HttpStatusCode.ServiceUnavailable)
             .Json.GetProperty("checks").GetProperty("log").GetProperty("description").GetString()!.Contains("log.json", StringComparison.Ordinal));
         Assert.False(Directory.Exists(api.LogDirectory));

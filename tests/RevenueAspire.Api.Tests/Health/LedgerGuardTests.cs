@@ -47,7 +47,7 @@ public sealed class LedgerGuardTests : IDisposable
         Directory.Delete(_directory.File("events"), recursive: true);
         Copy(_copies.File("old"), _directory.File("events"));
 
-        // Without the database the API cannot compare, and accepts events: at least as many bytes as the ledger has applied.
+        // Without the database, the API cannot compare, so it accepts events. Send at least as many bytes as the ledger has applied.
         await using (var alone = await ApiHost.StartAsync(_directory))
         {
             (await alone.PostEventAsync(Sample.Add("other1", 1))).Expect(HttpStatusCode.Accepted);

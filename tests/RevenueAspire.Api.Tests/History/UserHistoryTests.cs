@@ -59,7 +59,7 @@ public sealed class UserHistoryTests : IDisposable
     }
 
     [Fact]
-    public async Task Csv_is_the_whole_list_however_long_and_cells_of_text_are_no_formulas()
+    public async Task Csv_contains_the_whole_list_of_any_length_and_no_cell_is_a_formula()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var writer = await LedgerHistory.EnableAsync(
@@ -141,7 +141,8 @@ public sealed class UserHistoryTests : IDisposable
             "/revenue?step=day&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z"])
         {
             var off = await Eventually.GetAsync(async () => await api.GetAsync(target) is { Status: not 503 } answer ? answer : null);
-            Assert.Equal("history: this installation keeps none (History:Enabled).", off.ExpectProblem(404, "history").Json.GetProperty("detail").GetString());
+            Assert.Equal(
+                "history: this installation keeps no history (History:Enabled).", off.ExpectProblem(404, "history").Json.GetProperty("detail").GetString());
         }
 
         await database.EnableHistoryAsync();
@@ -159,7 +160,7 @@ public sealed class UserHistoryTests : IDisposable
     }
 
     [Fact]
-    public async Task Reading_needs_the_rights_of_the_balance()
+    public async Task Reading_the_history_requires_the_right_to_read_the_balance()
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         await ApplyAsync(database, ("user1", new(0, 0, 1, NoonMs)), ("user2", new(9, 0, 1, NoonMs)), ("history", new(19, 0, 1, NoonMs)));

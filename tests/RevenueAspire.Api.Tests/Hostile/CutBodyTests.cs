@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace RevenueAspire.Api.Tests.Hostile;
 
-/// <summary>Connections that end in the middle of a body. Any client may do this, so it must not fill the program's log.</summary>
+/// <summary>Connections that end in the middle of a body. Any client may do this, so the API must not log it.</summary>
 public sealed class CutBodyTests : IDisposable
 {
     private static readonly TimeSpan BetweenPieces = TimeSpan.FromMilliseconds(60);

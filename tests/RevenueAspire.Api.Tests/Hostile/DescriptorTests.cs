@@ -13,7 +13,7 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
 
     private static readonly TimeSpan Watched = TimeSpan.FromSeconds(3);
 
-    /// <summary>A busy loop uses nearly all of the time. Compilation and other work on the machine use less.</summary>
+    /// <summary>Maximum processor time. A busy loop would use nearly all of the time; compilation and other work use less.</summary>
     private static readonly TimeSpan MaxUsed = Watched * 0.75;
 
     private readonly LogPlace _place = new(LogEngine.File);
@@ -45,7 +45,7 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
         var segments = 0;
         for (var watch = Stopwatch.StartNew(); watch.Elapsed < Watched; await Task.Delay(20))
         {
-            // On the existing connection. Each segment needs new descriptors.
+            // Send these on the existing connection. Each new segment of the log needs descriptors.
             await PostAsync(honest, bytes: 60_000);
             segments++;
         }
@@ -72,7 +72,7 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
         var url = $"http://127.0.0.1:{FreePort.Next()}";
         await using var process = await _place.StartProcessAsync(url);
         await process.WaitForUrlAsync(url + "/health");
-        // A new descriptor gets the lowest free number, and only 0, 1 and 2 are certain to be in use.
+        // A new descriptor gets the lowest free number. Only 0, 1 and 2 are certain to be in use, so this limit leaves none free.
         await SetLimitAsync(process, 3);
 
         var used = process.ProcessorTime;
@@ -106,7 +106,7 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
 
     private static async Task SetLimitAsync(ServiceProcess process, int limit)
     {
-        // Only the soft limit: an ordinary user cannot raise the hard limit again.
+        // Lower only the soft limit, because an ordinary user cannot raise the hard limit again.
         using var prlimit = Process.Start(
             "prlimit", [string.Create(CultureInfo.InvariantCulture, $"--pid={process.Id}"), string.Create(CultureInfo.InvariantCulture, $"--nofile={limit}:")]);
         await prlimit.WaitForExitAsync();
@@ -125,7 +125,7 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
             }
             catch (SocketException)
             {
-                // Already refused.
+                // The API has already refused this connection.
             }
         }
     }

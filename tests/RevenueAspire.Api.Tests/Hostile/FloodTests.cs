@@ -13,8 +13,8 @@ public sealed class FloodTests(ITestOutputHelper output) : IDisposable
     private const int Honest = 40;
     private const int RequestsAtOnce = 500;
 
-    /// <summary>A flood that shares the threads fairly gets some megabytes of answers on any machine. One that occupies the threads gets more than half a
-    /// gigabyte.</summary>
+    /// <summary>Maximum bytes of answers to a flood. A flood that shares the threads fairly gets some megabytes on any machine. A flood that occupies them gets
+    /// more than half a gigabyte.</summary>
     private const long FairBytes = 100_000_000;
 
     private static readonly int Floods = 4 * Environment.ProcessorCount;
@@ -43,7 +43,7 @@ public sealed class FloodTests(ITestOutputHelper output) : IDisposable
             .Select(_ => Task.Run(() => FloodAsync(new Uri(url).Port, flood, bytes => Interlocked.Add(ref answered, bytes), stop.Token))).ToList();
         await Eventually.IsTrueAsync(() => Interlocked.Read(ref answered) > 0);
 
-        // One connection each, so they are spread over all polling threads.
+        // Send each event on a separate connection, so that the events use all polling threads.
         using var client = new HttpClient { BaseAddress = new Uri(url), Timeout = Limit };
         var slowest = TimeSpan.Zero;
         for (var i = 0; i < Honest; i++)
@@ -65,9 +65,9 @@ public sealed class FloodTests(ITestOutputHelper output) : IDisposable
         await stop.CancelAsync();
         await Task.WhenAll(flooding);
         output.WriteLine($"During a flood of {kind}, answered with {during:N0} bytes, the slowest of {Honest} events took {slowest.TotalMilliseconds:N0} ms.");
-        Assert.True(during > 100_000, $"The flood was none: it got {during} bytes of answers.");
+        Assert.True(during > 100_000, $"The flood was too small: it got only {during} bytes of answers.");
         Assert.True(during < FairBytes,
-            $"The flood did not take turns: it got {during} bytes of answers beside {Honest} events, the slowest of which took {slowest.TotalSeconds:0.0} s.");
+            $"The flood occupied the threads: it got {during} bytes of answers during {Honest} events; the slowest event took {slowest.TotalSeconds:0.0} s.");
         var code = await process.TerminateAsync(TimeSpan.FromSeconds(20));
         Assert.True(code == 0, $"The API ended with {code}: {process.Output}");
     }
@@ -83,7 +83,7 @@ public sealed class FloodTests(ITestOutputHelper output) : IDisposable
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException)
         {
-            // Cut off by the server, or at the end of the test.
+            // The server, or the end of the test, has closed the connection.
         }
 
         async Task SendAsync()

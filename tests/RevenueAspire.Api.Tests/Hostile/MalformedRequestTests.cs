@@ -64,7 +64,7 @@ public sealed class MalformedRequestTests : IDisposable
     [InlineData("GET /alive%00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")]
     [InlineData("\u0016\u0003\u0001\u0002\0\u0001\0\u0001\r\n\r\n")]
     [InlineData("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")]
-    public async Task A_malformed_line_or_method_is_an_error_of_the_caller(string request)
+    public async Task A_malformed_request_line_or_method_is_answered_with_4xx(string request)
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -150,7 +150,7 @@ public sealed class MalformedRequestTests : IDisposable
         await using var api = await ApiHost.StartAsync(_directory);
         using var connection = await api.ConnectAsync();
 
-        // After an answered request, whose answer must be complete.
+        // Send an ordinary request first; its answer must be complete.
         await connection.SendAsync("GET /alive HTTP/1.1\r\nHost: x\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 200", await connection.ReadSomeAsync(), StringComparison.Ordinal);
         await connection.SendAsync(Encoding.Latin1.GetBytes(request));
@@ -177,7 +177,7 @@ public sealed class MalformedRequestTests : IDisposable
         Assert.EndsWith("\r\n\r\n", answer, StringComparison.Ordinal);
     }
 
-    /// <summary>The answer is one problem of the declared length, and the connection ends after it.</summary>
+    /// <summary>Checks that the answer is one problem of the declared length, and that the connection then ends.</summary>
     private static void AssertProblem(string answer)
     {
         var end = answer.IndexOf("\r\n\r\n", StringComparison.Ordinal);

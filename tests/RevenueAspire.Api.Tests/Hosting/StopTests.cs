@@ -86,7 +86,7 @@ public abstract class StopTests : IDisposable
                         var receipt = await PostAsync(client, Interlocked.Increment(ref sent));
                         lock (acknowledged)
                         {
-                            Assert.True(acknowledged.Add(receipt), "a receipt was given twice");
+                            Assert.True(acknowledged.Add(receipt), "two events have the same receipt");
                         }
                     }
                     catch (HttpRequestException)
@@ -96,7 +96,7 @@ public abstract class StopTests : IDisposable
                 }
             })).ToList();
 
-            // A busy machine needs longer until there are acknowledged events.
+            // On a busy machine, it takes longer until events are acknowledged.
             var before = Count();
             await Eventually.IsTrueAsync(() => Count() > before);
             await Task.Delay(random.Next(100, 600));
@@ -118,7 +118,7 @@ public abstract class StopTests : IDisposable
         var process = await _place.StartProcessAsync(url, settings);
         try
         {
-            // Healthy: the API accepts events.
+            // The health check succeeds, so the API accepts events.
             await process.WaitForUrlAsync(url + "/health");
             return process;
         }

@@ -9,10 +9,10 @@ public sealed class BatchLinesTests
 {
     private const int MaxLine = 200;
 
-    /// <summary>From this length limit on, the parser takes many plain lines at a time.</summary>
+    /// <summary>If lines may be at least this long, the parser takes many plain lines at a time.</summary>
     private const int LongMaxLine = 1024;
 
-    /// <summary>However the body is split into pieces, lines, counts and reasons stay the same.</summary>
+    /// <summary>Lines, counts and reasons must not depend on how the body is split into pieces.</summary>
     [Fact]
     public void Pieces_of_any_size_have_the_same_lines()
     {

@@ -23,7 +23,7 @@ public sealed class CallerLimitTests : IDisposable
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => api.PostEventAsync(Sample.Plain, ("Authorization", "one"))));
 
-        // The bucket refills meanwhile.
+        // Allow for the tokens that are added during the test.
         var accepted = answers.Count(answer => answer.Status == 202);
         Assert.InRange(accepted, 3, 4 + (int)Stopwatch.GetElapsedTime(started).TotalSeconds);
         foreach (var answer in answers.Where(answer => answer.Status != 202))
@@ -52,7 +52,7 @@ public sealed class CallerLimitTests : IDisposable
     }
 
     [Fact]
-    public async Task A_repeated_batch_is_charged_its_lines_and_one_that_the_server_refuses_only_one()
+    public async Task A_repeated_batch_is_charged_per_line_and_a_refused_batch_as_one_event()
     {
         await using var api = await ApiHost.StartAsync(_directory, null, "Limits:EventsPerSecond=1", "Limits:Burst=1000");
         var batch = string.Concat(Enumerable.Repeat(Sample.Plain + "\n", 900));
@@ -109,7 +109,7 @@ public sealed class CallerLimitTests : IDisposable
         Assert.StartsWith("HTTP/1.1 429", await connection.ReadSomeAsync(), StringComparison.Ordinal);
     }
 
-    /// <summary>Without the delay, refused requests would cost the others as much as accepted ones.</summary>
+    /// <summary>Without the delay of refusals, a refused request would slow other callers down as much as an accepted one.</summary>
     [Fact]
     public async Task A_flood_over_the_limit_gets_few_answers()
     {
@@ -153,7 +153,7 @@ public sealed class CallerLimitTests : IDisposable
             Assert.True(lease.TryGetMetadata(MetadataName.RetryAfter, out var wait));
             if (random.Next(4) == 0)
             {
-                // First one millisecond too early, then late enough.
+                // Try one millisecond too early, then at the right time.
                 clock.Milliseconds += (long)Math.Ceiling(wait.TotalMilliseconds) - 1;
                 Assert.False(wait.TotalMilliseconds > 2 && bucket.AttemptAcquire(1).IsAcquired, Seed.Hint);
                 clock.Milliseconds += 2;

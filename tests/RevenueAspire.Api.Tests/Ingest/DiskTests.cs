@@ -22,7 +22,7 @@ public sealed class DiskTests : IDisposable
         var users = new List<string>();
         await PostAsync("first", HttpStatusCode.Accepted);
 
-        // Room for only one of these.
+        // With this limit, only one of these events fits.
         await LimitFileSizeAsync(api.Id, "100000");
         var status = HttpStatusCode.Accepted;
         for (var i = 0; i < 3 && status == HttpStatusCode.Accepted; i++)
@@ -63,7 +63,7 @@ public sealed class DiskTests : IDisposable
         Assert.Equal(users, Users(log));
         Assert.False(api.HasExited);
 
-        // Logged in single lines without stack traces, since a full disk is not a bug.
+        // A full disk is not a bug, so the log has single lines without stack traces.
         Assert.Contains("the disk failed", api.Output, StringComparison.Ordinal);
         Assert.DoesNotMatch(@"(?m)^ +at ", api.Output);
 

@@ -43,7 +43,7 @@ public sealed class FileSystemTests : IAsyncDisposable
             Assert.Equal(HttpStatusCode.ServiceUnavailable, health.StatusCode);
         }
 
-        // Acknowledged events also exist while the file system is full.
+        // Acknowledged events are readable while the file system is full.
         Assert.Equal(_accepted, Users());
 
         File.Delete(ballast);
@@ -101,7 +101,7 @@ public sealed class FileSystemTests : IAsyncDisposable
 
     private async Task ExpectAsync(HttpStatusCode expected, string path, params string[] users) => Assert.Equal(expected, await PostAsync(path, users));
 
-    /// <summary>Sends events of about 5 KB, more than the free bytes of any block. The users' names are the key.</summary>
+    /// <summary>Sends events of about 5 KB, more than the unused rest of any block. Each user's name is also the idempotency key.</summary>
     private async Task<HttpStatusCode> PostAsync(string path, params string[] users)
     {
         var lines = users.Select(user => $$"""{"userId":"{{user}}","name":"add_revenue","value":1,"note":"{{new string('x', 5000)}}"}""");

@@ -34,7 +34,7 @@ public abstract class FullQueueTests : IDisposable
         (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
     }
 
-    /// <summary>While disk or database hangs, refusals are immediate. Accepted events get their answer when it continues.</summary>
+    /// <summary>While the disk or the database hangs, refusals are immediate. Events in the queue get their answers when it continues.</summary>
     [Fact]
     public async Task While_commits_hang_refusals_are_immediate_and_accepted_events_complete_afterwards()
     {

@@ -19,7 +19,7 @@ public sealed class GzipEndTests : IDisposable
         { "a second member with a wrong first byte", [0, .. Second[1..]] },
         { "a second member with a wrong second byte", [Second[0], 0, .. Second[2..]] },
         { "a second member that is cut off", Second[..^1] },
-        { "only its first byte", Second[..1] },
+        { "only the first byte of a second member", Second[..1] },
         { "only its header", Second[..10] },
         { "zeros", new byte[100_000] },
         { "text", "x"u8.ToArray() },

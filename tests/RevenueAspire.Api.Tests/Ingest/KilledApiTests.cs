@@ -28,7 +28,7 @@ public sealed class KilledApiTests : IDisposable
         var url = Url();
         await using (var api = await StartAsync(url))
         {
-            // The test reads no answer. The record is on disk, and then the process is killed.
+            // The test reads no answer: it kills the process as soon as the record is on disk.
             using var client = new TcpClient { NoDelay = true };
             await client.ConnectAsync("127.0.0.1", new Uri(url).Port);
             using var connection = new RawConnection(client);
@@ -49,8 +49,8 @@ public sealed class KilledApiTests : IDisposable
         Assert.Single(DiskTests.Users(Log));
     }
 
-    /// <summary>Two clients send each key at the same time, so at every kill some repeats wait for a first attempt in flight. A client without an answer
-    /// repeats the request at the next process.</summary>
+    /// <summary>Two clients send each key at the same time, so at every kill some repeats are waiting for a first attempt. A client without an answer repeats
+    /// its request to the next process.</summary>
     [Fact]
     public async Task Repeats_that_wait_for_a_first_attempt_at_a_kill_of_the_api_count_once()
     {
@@ -98,7 +98,7 @@ public sealed class KilledApiTests : IDisposable
             }
             catch (HttpRequestException)
             {
-                // Killed: the next process knows whether the request was written.
+                // The process was killed. The next process knows whether the request was written.
                 return false;
             }
         }

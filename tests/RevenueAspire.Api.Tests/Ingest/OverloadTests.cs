@@ -14,7 +14,7 @@ public sealed class OverloadTests : IDisposable
     [Fact]
     public async Task Twenty_concurrent_large_batches_share_the_memory()
     {
-        // Room for two; each batch gets its turn within the wait.
+        // Memory for two batches. Each batch gets its share before its wait times out.
         await using var api = await ApiHost.StartAsync(
             _directory, null, "Api:BatchMemoryBytes=20000000", "Api:MaxBatchBytes=4194304", "Api:BatchWait=00:01:00");
         var line = Sample.OfLength(4095) + "\n";
@@ -32,7 +32,7 @@ public sealed class OverloadTests : IDisposable
         using var listener = new MeterListener();
         listener.InstrumentPublished = (instrument, self) =>
         {
-            // APIs of other tests run at the same time.
+            // Ignore the APIs of other tests, which run in the same process.
             if (instrument.Meter.Name == IngestMetrics.MeterName && ReferenceEquals(instrument.Meter.Scope, api.Services.GetService(typeof(IMeterFactory))))
             {
                 self.EnableMeasurementEvents(instrument);

@@ -3,7 +3,7 @@ using System.Net;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 
-/// <summary>The actual memory of the process, in contrast to the reserved memory.</summary>
+/// <summary>The memory that the process actually uses, compared with the memory that batches reserve.</summary>
 public sealed class ResidentMemoryTests : IDisposable
 {
     private const int BatchBytes = 4 << 20;
@@ -12,7 +12,7 @@ public sealed class ResidentMemoryTests : IDisposable
 
     public void Dispose() => _directory.Dispose();
 
-    /// <summary>The shortest possible lines, which grow most as records, in bodies with and without a length.</summary>
+    /// <summary>Sends the shortest possible lines, whose records need the most memory per line byte, in bodies with and without a length.</summary>
     [Fact]
     public async Task Many_concurrent_large_batches_stay_within_their_memory()
     {
@@ -38,7 +38,7 @@ public sealed class ResidentMemoryTests : IDisposable
         Assert.All(statuses, status => Assert.True(status is HttpStatusCode.Accepted or HttpStatusCode.ServiceUnavailable, $"{status}"));
         Assert.Contains(HttpStatusCode.Accepted, statuses);
 
-        // The same amount again for other memory: the runtime's heap, stacks, and the buffers of 48 connections.
+        // Allow as much again for other memory: the runtime's heap, stacks, and the buffers of 48 connections.
         Assert.InRange(grown, 0, 2L * MemoryBytes);
 
         async Task<HttpResponseMessage> SendAsync(bool chunked)

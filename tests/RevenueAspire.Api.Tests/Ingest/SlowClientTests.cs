@@ -4,7 +4,7 @@ namespace RevenueAspire.Api.Tests.Ingest;
 
 public sealed class SlowClientTests : IDisposable
 {
-    /// <summary>The start of a gzip body with a comment field, which every byte except zero continues.</summary>
+    /// <summary>The start of a gzip body with a comment field. Every byte except zero extends the comment.</summary>
     private const string GzipHead = "\u001f\u008b\u0008\u0010\0\0\0\0\0\u0003";
 
     private readonly TempDirectory _directory = new();

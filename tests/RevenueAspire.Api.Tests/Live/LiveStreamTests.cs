@@ -61,7 +61,7 @@ public sealed class LiveStreamTests : IDisposable
             await viewer.SnapshotAsync(_ => true);
         }
 
-        // All viewers see the same snapshots: 50 polls per interval would make 50 different ones.
+        // All viewers see the same snapshots. If each viewer caused a poll, there would be 50 different snapshots per interval.
         var seen = await Task.WhenAll(viewers.Select(async viewer => (await viewer.SnapshotAsync(_ => true)).GetProperty("at").GetInt64()));
         Assert.InRange(seen.Distinct().Count(), 1, 5);
         Assert.Equal(50, api.Services.GetRequiredService<LiveFeed>().Viewers);
@@ -84,7 +84,7 @@ public sealed class LiveStreamTests : IDisposable
     }
 
     [Fact]
-    public async Task A_viewer_above_the_limit_gets_Retry_After_and_takes_a_place_that_becomes_free()
+    public async Task A_viewer_above_the_limit_gets_Retry_After_and_is_accepted_when_another_leaves()
     {
         await using var api = await ApiHost.StartAsync(_directory);
         var feed = api.Services.GetRequiredService<LiveFeed>();
@@ -108,7 +108,7 @@ public sealed class LiveStreamTests : IDisposable
         await slow.SendAsync("GET /liveLedger HTTP/1.1\r\nHost: x\r\n\r\n");
         await Eventually.EqualsAsync(1, () => Task.FromResult(feed.Viewers));
 
-        // Far more than all buffers on the way can hold.
+        // Send far more than all buffers between server and viewer can hold.
         using var quick = await LiveViewer.OpenAsync(api);
         var wide = new LiveSnapshot(0, LiveSnapshot.DatabaseAway, LatestRejects: [new LiveReject("a", 1, 0, new string('x', 1 << 20), "", 0)]);
         using var end = new CancellationTokenSource();
@@ -159,7 +159,7 @@ public sealed class LiveStreamTests : IDisposable
         using var viewer = await LiveViewer.OpenAsync(api, "old");
         await viewer.SnapshotAsync(_ => true);
 
-        // A rotation: first both secrets, then the new one alone.
+        // Rotate the secret: configure both secrets first, then only the new one.
         Write("\"old\", \"new\"");
         await Eventually.EqualsAsync(200, () => StatusAsync("new"));
         await viewer.SnapshotAsync(_ => true);

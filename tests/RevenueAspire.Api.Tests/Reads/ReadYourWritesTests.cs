@@ -51,7 +51,7 @@ public abstract class ReadYourWritesTests : IDisposable
         await ExecuteAsync($"{DistributedForm.Script}; insert into pg_dist_transaction values ('{name}')");
         await ExecuteAsync($"begin; update users_revenue set revenue = revenue + 100; prepare transaction '{name}'");
 
-        // Here the watermark is visible, and a sum is not.
+        // At this point, the watermark is visible, but a sum is not.
         var read = api.GetAsync($"/userEvents/user1?after={receipt}");
         await Task.Delay(300);
         Assert.False(read.IsCompleted);
@@ -67,7 +67,7 @@ public abstract class ReadYourWritesTests : IDisposable
     }
 
     [Fact]
-    public async Task Not_in_time_is_503_with_retry_after()
+    public async Task A_read_that_is_not_ready_in_time_is_503_with_retry_after()
     {
         await _place.DatabaseAsync();
         await using var api = await _place.StartAsync("Api:ReadAfterTimeout=00:00:00.3");

@@ -21,7 +21,7 @@ public sealed class RetentionTests : IDisposable
     [Theory]
     [InlineData("applied")]
     [InlineData("off")]
-    public async Task L10_applied_segments_are_removed_where_the_setting_demands_it(string retention)
+    public async Task L10_applied_segments_are_removed_if_the_setting_is_applied(string retention)
     {
         var database = await TestPostgres.CreateDatabaseAsync();
         await using var api = await ApiHost.StartAsync(
@@ -49,7 +49,7 @@ public sealed class RetentionTests : IDisposable
             Assert.True(api.Files!.FirstOffset > 0);
         }
 
-        // Removed events were applied, as their receipts show.
+        // The receipts of removed events still report that the events were applied.
         Assert.Equal("""{"state":"applied"}""", (await api.GetAsync("/receipts/" + receipts[0])).Expect(HttpStatusCode.OK).Body);
         (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
     }
@@ -82,7 +82,7 @@ public sealed class RetentionTests : IDisposable
         await ExecuteAsync("alter system set synchronous_standby_names = 'absent'");
         await ExecuteAsync("select pg_reload_conf()");
 
-        // Each wait is cancelled: only this server then has the applied events.
+        // Cancel each wait for the standbys. Then only this server has the applied events.
         const string ofBarrier = "wait_event = 'SyncRep' and query like '%pg_logical_emit_message%'";
         var applying = Processor.ApplyAsync(api, server.ConnectionString());
         while (!applying.IsCompleted)

@@ -4,7 +4,7 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Tests.Reads;
 
-/// <summary>The load of waiting reads on the database, and reads without the database.</summary>
+/// <summary>The database load of waiting reads, and reads while the database is unavailable.</summary>
 public sealed class UnavailableLedgerTests : IDisposable
 {
     private readonly TempDirectory _directory = new();

@@ -59,7 +59,7 @@ public sealed class UserEventsTests : IDisposable
 
         foreach (var target in new[] { "/userEvents/" + encoded, "/userEvents?userId=" + encoded, "/userEvents?x=1&userId=" + encoded + "&y=2" })
         {
-            // Raw, since HttpClient decodes and encodes some characters again.
+            // Send the target unchanged: HttpClient would decode and re-encode some characters.
             var answer = await api.SendRawAsync($"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
             Assert.True(answer.StartsWith("HTTP/1.1 200", StringComparison.Ordinal), $"{target}: {answer}");
             var body = System.Text.Json.JsonDocument.Parse(answer[answer.IndexOf('{', StringComparison.Ordinal)..(answer.LastIndexOf('}') + 1)]).RootElement;

@@ -5,7 +5,7 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.Api.Tests.Support;
 
-/// <summary>The log's writer with its thread held back: it writes nothing until the test releases it.</summary>
+/// <summary>A log writer whose thread writes nothing until the test releases it.</summary>
 internal sealed class HeldWriter : IAsyncDisposable
 {
     private readonly ManualResetEventSlim _released = new();

@@ -3,7 +3,7 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Tests.Support;
 
-/// <summary>The place of a test's log: in files, or in a database. An API started later continues the log of the previous one.</summary>
+/// <summary>The location of a test's log: files or a database. Each API continues the log of the previous API.</summary>
 internal sealed class LogPlace(LogEngine engine) : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -11,7 +11,7 @@ internal sealed class LogPlace(LogEngine engine) : IDisposable
 
     public LogEngine Engine => engine;
 
-    /// <summary>Connection string of the ledger's database. With the log in files, only APIs started after the first call have this database.</summary>
+    /// <summary>Connection string of the ledger's database. With the log in files, only APIs that start after the first call use this database.</summary>
     public Task<string> DatabaseAsync() => _database ??= TestPostgres.CreateDatabaseAsync();
 
     /// <summary>Starts an API and waits until it accepts events.</summary>

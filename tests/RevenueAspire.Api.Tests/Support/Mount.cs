@@ -42,7 +42,7 @@ internal sealed class Mount : IDisposable
         File.WriteAllText(trigger, "made up by a test");
     }
 
-    /// <summary>Repairs it as an operator would: unmounts the broken file system despite open files, and mounts its checked copy.</summary>
+    /// <summary>Repairs the file system as an operator would: unmounts it despite open files, and mounts a checked copy.</summary>
     public void Repair()
     {
         Assert.Equal(0, Run("umount", "-l", _folder));

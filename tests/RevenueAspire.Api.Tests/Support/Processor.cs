@@ -8,7 +8,7 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Tests.Support;
 
-/// <summary>Applies a log to the ledger like a processor, one range at a time, on demand.</summary>
+/// <summary>Applies a log to the ledger as a processor does, but on demand, one range at a time.</summary>
 internal static class Processor
 {
     /// <summary>Applies all durable events that are not applied yet.</summary>

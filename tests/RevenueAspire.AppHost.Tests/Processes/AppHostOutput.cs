@@ -2,7 +2,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.AppHost.Tests.Processes;
 
-/// <summary>Lines that the console of the AppHost must not show.</summary>
+/// <summary>Checks that the AppHost's console shows no unwanted lines.</summary>
 internal static class AppHostOutput
 {
     /// <summary>Asserts that standard output has no warning, no failure and no stack trace.</summary>

@@ -34,7 +34,7 @@ public sealed class LifeTests
         await second.WaitUntilUpAsync();
         Assert.Equal(54, await second.RevenueAsync("user1"));
 
-        // If the start had sent the sample again, its events would be counted before those sent now.
+        // If this start had sent the sample again, its events would be counted before those that the test sends now.
         await second.GenerateEventsAsync();
         await second.HasRevenueAsync("user1", 81);
         await Task.Delay(TimeSpan.FromSeconds(1));
@@ -53,7 +53,7 @@ public sealed class LifeTests
 
         await first.Process.KillAsync();
 
-        // Started at once, on the same ports: it waits for the services that are still stopping.
+        // Start again at once, on the same ports. The AppHost waits for the services that are still stopping.
         await using var second = RunningAppHost.Start(data.Path, first.ApiPort, first.ClientPort);
         await second.WaitUntilUpAsync();
         await second.HasRevenueAsync("user1", 27);
@@ -91,7 +91,7 @@ public sealed class LifeTests
         await first.HasRevenueAsync("user1", 54);
     }
 
-    /// <summary>The services that are still running when Postgres ends.</summary>
+    /// <summary>Returns the services that are still running when Postgres ends.</summary>
     private static async Task<string[]> ServicesWhenPostgresHasEndedAsync(DataFolder data)
     {
         var processes = data.Processes();

@@ -27,7 +27,7 @@ internal static class BicepCompiler
     {
         if (!OperatingSystem.IsWindows() && !File.GetUnixFileMode(Program).HasFlag(UnixFileMode.UserExecute))
         {
-            // A package may lose the permissions of its files.
+            // Set the execute permission, because a package may lose permissions.
             File.SetUnixFileMode(Program, File.GetUnixFileMode(Program) | UnixFileMode.UserExecute);
         }
 
@@ -35,13 +35,13 @@ internal static class BicepCompiler
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            // Otherwise the compiler needs ICU, which a machine with only the .NET SDK lacks.
+            // Run without ICU, which a machine with only the .NET SDK lacks.
             Environment = { ["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1" },
         })!;
         var problems = compiler.StandardError.ReadToEndAsync();
         var output = await compiler.StandardOutput.ReadToEndAsync();
         await compiler.WaitForExitAsync();
-        // A warning does not change the exit code.
+        // Check the output too, because a warning does not change the exit code.
         Assert.Equal("", await problems);
         Assert.Equal(0, compiler.ExitCode);
         return output;

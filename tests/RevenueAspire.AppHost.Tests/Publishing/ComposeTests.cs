@@ -99,7 +99,7 @@ public sealed class ComposeTests
     {
         Assert.Equal("postgres:" + ModelDatabase.PostgresTag, Text(Service("postgres")["image"]));
         Assert.Equal([("POSTGRES_DB", ModelDatabase.Name), ("POSTGRES_PASSWORD", PostgresPassword)], Environment("postgres").Order());
-        // Images before 18 store their data there. With another path the data would be lost with the container.
+        // Images before 18 store their data in this path. With another path, the data would be lost with the container.
         Assert.Equal(["postgres-data:/var/lib/postgresql/data"], ((YamlSequenceNode)Service("postgres")["volumes"]).Select(Text));
         Assert.Equal(["client-home", "postgres-data"], Names(Map(Read()["volumes"])));
         foreach (var service in Names(Services))

@@ -34,7 +34,7 @@ internal sealed class PublishedModel : IDisposable
         {
             if (resource!["path"] is { } path && resource["type"]!.GetValue<string>().StartsWith("project.", StringComparison.Ordinal))
             {
-                // Relative to the clone, because the folder depth differs per run.
+                // Make paths relative to the clone, because the depth of the folder differs per run.
                 resource["path"] = Path.GetRelativePath(Repository.Root, Path.GetFullPath(path.GetValue<string>(), model.Folder)).Replace('\\', '/');
             }
         }

@@ -5,7 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace RevenueAspire.Benchmarks.Ingest;
 
 /// <summary>
-/// The API's rival: a Kestrel minimal API with default settings that reads a body, drops it and answers 202. It also receives the API's telemetry.
+/// The server to compare the API with: a Kestrel minimal API with default settings that reads a body, drops it and answers 202. It also receives the API's
+/// telemetry.
 /// </summary>
 internal static class BareServer
 {

@@ -60,7 +60,7 @@ internal static partial class ClientRuns
             settings);
     }
 
-    /// <summary>Prints two rates of the client: by its own clock, which starts with the first file, and of the whole process including its start.</summary>
+    /// <summary>Prints the client's rate twice: as the client measures it, from the first file on, and for the whole process including its start.</summary>
     private static async Task CompareAsync(string title, int events, Func<Task<(double Run, double Process)>> send, Func<Task<double>> wrk, Settings settings)
     {
         var runs = new List<double>();

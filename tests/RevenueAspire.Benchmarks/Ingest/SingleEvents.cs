@@ -52,7 +52,7 @@ internal static class SingleEvents
         await Wrk.RunAsync(api, connections, Amounts.WarmUpSeconds);
         var most = (await Wrk.RunAsync(api, connections, settings.Seconds)).RequestsPerSecond;
 
-        // Each connection sends one request per wait; the answer's latency is small compared with that.
+        // Each connection sends about one request per wait, because an answer's latency is small compared with the wait.
         var wait = (int)Math.Round(connections / (most / 2) * 1000);
         var runs = new List<WrkResult>();
         for (var run = 0; run < settings.Runs; run++)

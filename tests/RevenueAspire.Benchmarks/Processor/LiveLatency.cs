@@ -10,8 +10,8 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.Benchmarks.Processor;
 
 /// <summary>
-/// The time from an event's acknowledgement to its place in the table, with API, processor and Postgres as separate processes. Measured at a paced rate
-/// and at the maximum rate of wrk.
+/// Measures the time from an event's acknowledgement until it is in the table, with API, processor and Postgres as separate processes. Uses a fixed rate, and
+/// the maximum rate of wrk.
 /// </summary>
 internal static class LiveLatency
 {

@@ -108,7 +108,7 @@ internal static class ProcessorComparison
     private static Task<double> ReadTableAsync(string database) => Programs.TimeAsync(
         "psql", ["-q", "-o", "/dev/null", "-c", "copy (select * from users_revenue order by user_id collate \"C\") to stdout"], PsqlEnvironment(database));
 
-    /// <summary>Postgres' own time for already aggregated rows: COPY into a staging table, and one ordered upsert.</summary>
+    /// <summary>Measures the time that Postgres alone needs for aggregated rows: COPY into a staging table, and one ordered upsert.</summary>
     private static Task<double> FloorAsync(string database, string csv, bool create)
     {
         string[] begin = create

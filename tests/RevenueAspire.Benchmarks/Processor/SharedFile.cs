@@ -13,7 +13,7 @@ internal static class SharedFile
     public const string Drop =
         "drop table if exists users_revenue, event_source, event_source_digest, event_source_path, event_range, event_part, rejected_event";
 
-    // One hash of all balances: the total could hide errors that cancel out.
+    // Compute one hash of all balances, because a total could hide errors that cancel out.
     private const string Balances = "select md5(string_agg(user_id || ' ' || revenue, ',' order by user_id)) from users_revenue";
 
     /// <summary>Compares both sides, alternating, and checks that their balances are equal.</summary>
@@ -34,8 +34,8 @@ internal static class SharedFile
                     throw new InvalidOperationException($"{count} processors together produced other balances than one.");
                 }
 
-                // A processor with --again that starts after another has finished would add a second generation. So one uses --again, and the others complete
-                // it.
+                // A second processor with --again that starts after the first has finished would add another generation. So only one uses --again, and the
+                // others help to complete it.
                 var secondsFull = await RunAsync(database, file, count, again: true);
                 if (run >= 0)
                 {

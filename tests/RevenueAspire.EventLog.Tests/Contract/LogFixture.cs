@@ -3,8 +3,8 @@ namespace RevenueAspire.EventLog.Tests.Contract;
 /// <summary>The log of one test in one store. Opens, reads, blocks, refuses and prunes it.</summary>
 internal abstract class LogFixture : IAsyncDisposable
 {
-    /// <summary>Opens a log like an API process, and waits until it accepts appends. The previous one must be disposed. The fixture disposes of a log that is
-    /// still open.</summary>
+    /// <summary>Opens a log as an API process does, and waits until it accepts appends. The previous log must be disposed. The fixture disposes the last
+    /// one.</summary>
     public abstract Task<EventLogWriter> OpenAsync(Action<EventLogOptions>? change = null);
 
     /// <summary>Opens a log for reading while its writer runs.</summary>
@@ -16,7 +16,7 @@ internal abstract class LogFixture : IAsyncDisposable
     /// <summary>Makes the medium refuse all appends until disposed.</summary>
     public abstract Task<IAsyncDisposable> RefuseAsync();
 
-    /// <summary>Forgets the keys outside the given window, for a store that does not do so with each append.</summary>
+    /// <summary>Forgets the keys outside the given window, if the store does not do this with each append.</summary>
     public abstract Task ForgetKeysAsync(int window);
 
     /// <summary>Removes applied bytes as the API does (rule L10).</summary>

@@ -17,7 +17,7 @@ internal enum DiskOperation
 /// <summary>Thrown by every call of a process whose machine lost power. It is not a disk error, so the log must not handle it.</summary>
 internal sealed class PowerCutException : Exception;
 
-/// <summary>A disk with one folder. A power cut keeps flushed data and random parts of the rest. It fails on demand.</summary>
+/// <summary>A disk with one folder, which can fail on demand. After a power cut, it has the flushed data and random parts of the rest.</summary>
 internal sealed class SimulatedDisk(Random random)
 {
     private readonly List<Action<Dictionary<string, SimulatedFile>>> _pendingEntries = [];
@@ -86,7 +86,7 @@ internal sealed class SimulatedDisk(Random random)
         Entries = new(_onDisk);
     }
 
-    /// <summary>Counts an operation. On a power cut or failure, only a part of it is done.</summary>
+    /// <summary>Counts an operation. If the power is cut or the operation fails, only a part of it is done.</summary>
     public void Run(SimulatedProcess process, DiskOperation operation, string path, Action whole, Action? part = null)
     {
         process.Check();
@@ -122,7 +122,7 @@ internal sealed class SimulatedDisk(Random random)
         _pendingEntries.Clear();
     }
 
-    /// <summary>Unflushed changes of the folder that survive: the first ones, as with a journal, or any of them, as without one.</summary>
+    /// <summary>Selects the unflushed changes of the folder that survive: only the first ones, as on a disk with a journal, or any, as without one.</summary>
     private List<Action<Dictionary<string, SimulatedFile>>> Surviving() => Random.Next(2) == 0
         ? _pendingEntries.GetRange(0, Random.Next(_pendingEntries.Count + 1))
         : _pendingEntries.FindAll(_ => Random.Next(2) == 0);

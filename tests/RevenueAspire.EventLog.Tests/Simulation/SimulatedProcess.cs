@@ -71,7 +71,7 @@ internal sealed class SimulatedProcess(SimulatedDisk disk) : IFileSystem
     public void Rename(string from, string to) =>
         disk.Run(this, DiskOperation.Rename, to, () =>
         {
-            // A rename moves this file, even if it survives a power cut and an earlier change of the same name does not.
+            // The rename refers to this file: it must move it even if a power cut undoes an earlier change of the name.
             if (disk.Entries.GetValueOrDefault(from) is { } file)
             {
                 disk.ChangeEntries(entries =>

@@ -18,7 +18,7 @@ public sealed class BackupTests
         long markBefore;
         await using (var installation = new Installation(await TestPostgres.CreateDatabaseAsync(), directory.Path))
         {
-            // Small segments, so that many end during the backup, and one processor that always lags a little.
+            // Use small segments, so that many end during the backup. With only one processor, the ledger always lags a little.
             installation.Settings["EventLog__SegmentBytes"] = "65536";
             await installation.StartApiAsync();
             installation.StartProcessor();
@@ -34,7 +34,7 @@ public sealed class BackupTests
             Assert.True(Mark(directory) > BackupMark(backup), "The load continued during the backup.");
         }
 
-        // Disaster: every process is killed, and the disk with the log and the database is lost.
+        // Simulate the disaster: kill every process, and lose the disk with the log and the database.
         Directory.Delete(directory.File("events"), recursive: true);
         await using var restored = new Installation(await TestPostgres.CreateDatabaseAsync(), directory.Path);
         variables["DATABASE"] = Shell.Libpq(restored.ConnectionString);

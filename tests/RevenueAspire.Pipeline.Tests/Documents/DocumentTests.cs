@@ -3,7 +3,8 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Documents;
 
-/// <summary>Documents are true: a test or program runs each block of commands, each named option exists, each link has a target.</summary>
+/// <summary>Checks that the documents are true: a test or a program runs each block of commands, each named option exists, and each link has a
+/// target.</summary>
 public sealed partial class DocumentTests
 {
     /// <summary>Names after <c>run:</c>; a test runs each of these blocks.</summary>

@@ -8,7 +8,7 @@ internal static class FigureCommands
     private static readonly string Benchmarks = Path.Combine(
         Repository.Root, "tests", "RevenueAspire.Benchmarks", "bin", Repository.Configuration, "net10.0", "RevenueAspire.Benchmarks.dll");
 
-    /// <summary>Runs the commands of a block that need wrk, or the others.</summary>
+    /// <summary>Runs either the commands of a block that need wrk, or all others.</summary>
     public static async Task RunAsync(string block, bool needsWrk)
     {
         Shell.Require(needsWrk ? ["bash", "wrk"] : ["bash"]);
@@ -27,7 +27,7 @@ internal static class FigureCommands
             Assert.DoesNotContain("...", typed, StringComparison.Ordinal);
             var variables = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = installation.ConnectionString };
 
-            // The measured programs' own executables search for .NET in the usual places; the tests may run on another installation.
+            // The measured executables search for .NET only in the usual places, but the tests may use another installation.
             if (Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host)
             {
                 variables["DOTNET_ROOT"] = Path.GetDirectoryName(host);

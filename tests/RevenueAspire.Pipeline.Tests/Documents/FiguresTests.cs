@@ -1,6 +1,6 @@
 namespace RevenueAspire.Pipeline.Tests.Documents;
 
-/// <summary>The processor commands of docs/performance.md run.</summary>
+/// <summary>Runs the processor commands of docs/performance.md.</summary>
 public sealed class ProcessorFiguresTests
 {
     [Theory]
@@ -9,7 +9,7 @@ public sealed class ProcessorFiguresTests
     public Task The_commands_run(bool withWrk) => FigureCommands.RunAsync("figures of the processor", needsWrk: withWrk);
 }
 
-/// <summary>The ingest commands of docs/performance.md run. A separate class, so that both run in parallel.</summary>
+/// <summary>Runs the ingest commands of docs/performance.md. A separate class, so that both classes run in parallel.</summary>
 public sealed class IngestFiguresTests
 {
     [Theory]

@@ -83,7 +83,7 @@ public sealed partial class ReadmeTests
         Assert.True(run.Code == 0, run.Output + run.Errors);
     }
 
-    /// <summary>Types a command until it prints the shown answer, since a balance may take a moment. Repeats only reads.</summary>
+    /// <summary>Repeats a command until it prints the shown answer, because a balance may take a moment. Only reads are repeated.</summary>
     private static async Task<string> AnswerAsync(string command, Regex shown)
     {
         var answer = "";
@@ -138,7 +138,7 @@ public sealed partial class ReadmeTests
         }
     }
 
-    /// <summary>A pattern for the shown answer: ... matches any text, and a receipt any receipt.</summary>
+    /// <summary>Builds a pattern from the shown answer: ... matches any text, and a receipt matches any receipt.</summary>
     private static Regex Pattern(string shown)
     {
         var pattern = Regex.Escape(shown.Replace("/bin/Debug/", $"/bin/{Repository.Configuration}/", StringComparison.Ordinal)).Replace(

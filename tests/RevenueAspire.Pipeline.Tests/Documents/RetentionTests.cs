@@ -58,7 +58,7 @@ public sealed class RetentionTests
         }
 
         await installation.AssertLedgerAsync(file.Totals);
-        // Move the copy to another folder: next to the old path, verify would find it.
+        // Move the copy to another folder, because verify would find it next to the old path.
         using var elsewhere = new TempDirectory();
         var copy = elsewhere.File("copy.jsonl");
         File.Move(file.Path, copy);

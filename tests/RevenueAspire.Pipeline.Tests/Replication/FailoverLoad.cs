@@ -6,8 +6,7 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.Pipeline.Tests.Replication;
 
 /// <summary>
-/// Clients that keep sending during a failover. Each event has a separate user, so the ledger shows for each event whether it was lost or counted twice.
-/// Thread-safe.
+/// Clients that keep sending during a failover. Each event has a separate user, so the ledger reveals each event that was lost or counted twice. Thread-safe.
 /// </summary>
 internal sealed class FailoverLoad(ReplicatedInstallation installation)
 {

@@ -39,7 +39,7 @@ public sealed class HealthTests(ReplicatedServers fixture)
             await servers.ExecuteAsync("select pg_reload_conf()");
         }
 
-        // The names that the server itself reports.
+        // Compare with the names that the server reports.
         var data = await DataAsync(installation.Apis[0]);
         Assert.Equal(await servers.ExecuteAsync("show synchronous_standby_names"), Text(data, "synchronousStandbyNames"));
         const string names = "select string_agg(application_name, ', ' order by application_name) from pg_stat_replication";
@@ -93,7 +93,7 @@ public sealed class HealthTests(ReplicatedServers fixture)
         installation.Installation.Settings.Remove("EventLog__Engine");
         var api = await installation.StartApiAsync();
 
-        // With the driver's timeout of 30 s, which ends a merge's wait.
+        // Use the driver's default timeout of 30 s, after which a merge stops waiting.
         installation.Installation.Start("RevenueAspire.Processor", new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = connectionString });
         await EventuallyAsync(api, "Healthy", _ => true);
 
@@ -110,7 +110,7 @@ public sealed class HealthTests(ReplicatedServers fixture)
         await EventuallyAsync(api, "Healthy", _ => true);
     }
 
-    /// <summary>Waits until the report has the status and its checks fit; returns the checks.</summary>
+    /// <summary>Waits until the report has the status and its checks satisfy the condition; returns the checks.</summary>
     private static Task<JsonObject> EventuallyAsync(ReplicatedInstallation.Api api, string status, Func<JsonObject, bool> fits) =>
         Eventually.GetAsync(
             async () =>

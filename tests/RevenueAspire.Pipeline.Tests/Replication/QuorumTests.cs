@@ -9,10 +9,10 @@ public sealed class QuorumTests(ReplicatedServers fixture)
     private static readonly RevenueEvent First = new("user1", "add_revenue", 98);
     private static readonly RevenueEvent Second = new("user1", "subtract_revenue", 30);
 
-    /// <summary>Longer than the timeout of commands (2 s here) and of an append in doubt (3 s).</summary>
+    /// <summary>Longer than the timeouts of commands (2 s here) and of appends in doubt (3 s).</summary>
     private static readonly TimeSpan LongEnough = TimeSpan.FromSeconds(7);
 
-    /// <summary>An event that ends a wait for replication; Postgres then reports success.</summary>
+    /// <summary>The ways in which a wait for replication can end early. Postgres then reports success.</summary>
     public enum Disturbance
     {
         TimeOut,
@@ -49,7 +49,7 @@ public sealed class QuorumTests(ReplicatedServers fixture)
         await over;
         await AssertNotAcknowledgedAsync(post);
 
-        // The primary is lost, together with the event that only it has.
+        // Lose the primary, together with the event that only it has.
         await servers.KillPrimaryAsync();
         await servers.PromoteAsync();
         if (disturbance == Disturbance.Terminate)
@@ -75,7 +75,7 @@ public sealed class QuorumTests(ReplicatedServers fixture)
         var post = PostAndRepeatAsync(installation, installation.Apis[0], Second, "second", over);
         await WaitsForStandbyAsync(servers);
 
-        // The cancelled wait makes the commit visible: every session can see the key now.
+        // The cancelled wait has made the commit visible, so every session can now see the key.
         await CancelUntilAsync(servers, Task.Delay(TimeSpan.FromSeconds(1)));
         var repeat = PostAndRepeatAsync(installation, installation.Apis[1], Second, "second", over);
         await over;
@@ -158,7 +158,7 @@ public sealed class QuorumTests(ReplicatedServers fixture)
         await AssertBothCountedAsync(installation);
     }
 
-    /// <summary>A persistent client: sends the same key until it gets a receipt, or until <paramref name="end"/>.</summary>
+    /// <summary>A persistent client, which sends the same key until it gets a receipt, or until <paramref name="end"/>.</summary>
     private static async Task<string?> PostAndRepeatAsync(
         ReplicatedInstallation installation, ReplicatedInstallation.Api api, RevenueEvent e, string key, Task end)
     {

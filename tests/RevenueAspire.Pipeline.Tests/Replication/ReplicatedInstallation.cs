@@ -19,7 +19,7 @@ internal sealed class ReplicatedInstallation : IAsyncDisposable
 
     public Installation Installation => _installation;
 
-    /// <param name="connectionString">All hosts. The command timeout is 2 s here, to spare tests a wait of 30 s.</param>
+    /// <param name="connectionString">Contains all hosts. The command timeout becomes 2 s, so that tests need not wait 30 s.</param>
     /// <param name="apis">Number of API processes to start.</param>
     public static async Task<ReplicatedInstallation> StartAsync(string connectionString, int apis)
     {
@@ -41,7 +41,7 @@ internal sealed class ReplicatedInstallation : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts one more API, and waits until it answers at all; its database may not accept commits.</summary>
+    /// <summary>Starts one more API, and waits until it answers any request. Its database need not accept commits.</summary>
     /// <param name="connectionString">Another database; null for the installation's database.</param>
     public async Task<Api> StartApiAsync(string? connectionString = null)
     {

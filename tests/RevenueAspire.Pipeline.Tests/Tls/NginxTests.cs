@@ -53,14 +53,14 @@ public sealed class NginxTests : IAsyncDisposable
     {
         await StartAsync(await Installation.CreateAsync());
 
-        // nginx passes on an incomplete body, so the API can refuse a body that does not arrive in time.
+        // nginx must pass on an incomplete body, so that the API can refuse a body that does not arrive in time.
         using var upload = await ConnectAsync();
         await upload.WriteAsync(Encoding.ASCII.GetBytes(
             $"POST /liveEvents HTTP/1.1\r\nHost: localhost\r\nAuthorization: {Installation.Secret}\r\nContent-Type: application/jsonl\r\n"
             + "Content-Length: 100000\r\n\r\n{\"userId\":"));
         Assert.StartsWith("HTTP/1.1 408", await ReadAsync(upload, "\r\n"), StringComparison.Ordinal);
 
-        // A snapshot is smaller than any buffer of nginx, but passes at once.
+        // A snapshot is smaller than any buffer of nginx, but must arrive without delay.
         using var stream = await ConnectAsync();
         await stream.WriteAsync(Encoding.ASCII.GetBytes("GET /liveLedger HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         Assert.Contains("event: ", await ReadAsync(stream, "\ndata: "), StringComparison.Ordinal);

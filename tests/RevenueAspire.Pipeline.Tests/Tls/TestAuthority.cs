@@ -29,7 +29,8 @@ internal sealed class TestAuthority : IDisposable
         RevocationMode = X509RevocationMode.NoCheck,
     };
 
-    /// <summary>Issues a certificate and replaces the former files, the key first: the API reads both files when the certificate changes.</summary>
+    /// <summary>Issues a certificate and replaces the former files. Replaces the key first, because the API reads both files when the certificate
+    /// changes.</summary>
     /// <returns>The certificate's serial number.</returns>
     public string Issue(string certificatePath, string keyPath, string host = "localhost", int fromDays = -2, int toDays = 2)
     {

@@ -92,7 +92,7 @@ public sealed class TlsTests : IAsyncDisposable
         Assert.Equal(events, _installation.LogLines());
         Assert.DoesNotContain("waiting for", send.Output, StringComparison.Ordinal);
 
-        // A certificate without its key changes nothing; the matching key then completes the pair.
+        // A new certificate without its key changes nothing. The matching key then completes the pair.
         var third = _authority.Issue(Certificate, _installation.File("third.key"));
         await Eventually.IsTrueAsync(
             async () => await ServedAsync() == second && api.Output.Contains("the previous one stays in use", StringComparison.Ordinal));
@@ -102,7 +102,7 @@ public sealed class TlsTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task The_default_certificate_does_not_replace_the_certificate_of_a_host_name()
+    public async Task The_default_certificate_is_not_used_for_a_host_name_with_a_separate_certificate()
     {
         _authority.Issue(Certificate, Key);
         var (named, namedKey) = (_installation.File("named.pem"), _installation.File("named.key"));

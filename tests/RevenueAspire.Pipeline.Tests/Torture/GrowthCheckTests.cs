@@ -3,7 +3,7 @@ using RevenueAspire.Torture.Soak;
 
 namespace RevenueAspire.Pipeline.Tests.Torture;
 
-/// <summary>The verdict of a soak run, on samples of healthy and of leaking services: an hour, with one sample per ten seconds.</summary>
+/// <summary>The verdict of a soak run, for samples of healthy and of leaking services: one sample per ten seconds, over an hour.</summary>
 public sealed class GrowthCheckTests
 {
     private const int Samples = 330;

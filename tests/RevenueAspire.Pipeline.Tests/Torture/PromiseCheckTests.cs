@@ -26,7 +26,7 @@ public sealed class PromiseCheckTests
     [Fact]
     public void A_log_that_keeps_all_promises_has_no_violation()
     {
-        // No promises: two requests without an answer, one of them in the log, and a request that was refused and is not in the log.
+        // Add requests without a promise: two unanswered ones, of which one is in the log, and a refused one that is not in the log.
         Send("s3", null, events: 1);
         Append("s3", 0);
         Send("s4", null, events: 1);

@@ -4,7 +4,7 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Pipeline.Tests.Torture;
 
-/// <summary>An unexpected exit is a violation, unless the service refuses, at its start, a setting that a fault changed.</summary>
+/// <summary>An unexpected exit is a violation, except if a service refuses to start because of a setting that a fault changed.</summary>
 public sealed class RefusalsTests
 {
     [Fact]

@@ -10,7 +10,7 @@ namespace RevenueAspire.Pipeline.Tests.Upgrade;
 
 /// <summary>Data of an earlier version: its log, its database as SQL, a counted file, and the expected balances.</summary>
 /// <remarks>
-/// The folder <c>data</c> has one subfolder per version, which never changes. A version that writes another format gets a new subfolder, made with
+/// The folder <c>data</c> has one subfolder per version, which never changes. If a version writes another format, create a new subfolder with
 /// <c>STORE_UPGRADE_DATA=NAME</c>.
 /// </remarks>
 internal sealed class StoredInstallation
@@ -21,7 +21,7 @@ internal sealed class StoredInstallation
     /// <summary>The event with <see cref="KnownKey"/>.</summary>
     public static readonly RevenueEvent Known = new("known user", "add_revenue", 4711);
 
-    // Replaces the folder of the machine that made the data; it exists nowhere.
+    // Replaces the folder name of the machine that created the data. No such folder exists.
     private const string FormerFolder = "/srv/former";
 
     private static readonly string Folder = Path.Combine(Repository.Root, "tests/RevenueAspire.Pipeline.Tests/Upgrade/data");
@@ -78,7 +78,7 @@ internal sealed class StoredInstallation
             .WithEnvironmentVariables(new Dictionary<string, string?> { ["PGPASSWORD"] = database.Password })
             .ExecuteBufferedAsync();
 
-        // Drop commands of psql, server settings, and comments.
+        // Omit psql's commands, server settings, and comments.
         var lines = dump.StandardOutput.Split('\n').Where(line => line.Length > 0 && !line.StartsWith('\\') && !line.StartsWith("--", StringComparison.Ordinal)
             && !line.StartsWith("SET ", StringComparison.Ordinal) && !line.StartsWith("SELECT pg_catalog.set_config", StringComparison.Ordinal));
         await File.WriteAllTextAsync(Path.Combine(stored._folder, "revenuedb.sql"),

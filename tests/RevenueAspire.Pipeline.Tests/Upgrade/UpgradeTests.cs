@@ -19,7 +19,7 @@ public sealed class UpgradeTests
         ServiceProcess[] processors = [installation.StartProcessor(), installation.StartProcessor()];
         foreach (var processor in processors)
         {
-            // Before a process listens for the signal, SIGTERM ends it with another exit code.
+            // Wait until the process handles SIGTERM. Before that, the signal ends it with another exit code.
             await processor.WaitForLineAsync("Following the logs");
         }
 
@@ -71,7 +71,7 @@ public sealed class UpgradeTests
 
         Assert.Equal("""{"state":"applied"}""", await installation.Http.GetStringAsync(new Uri("/receipts/" + stored.KnownReceipt, UriKind.Relative)));
 
-        // The file counts as known, and a grown copy continues where it ended.
+        // The file is recognised as counted, and a grown copy continues where it ended.
         var file = installation.File("moved.jsonl");
         File.Copy(stored.InputFile, file);
         await using (var same = await installation.RunAsync("RevenueAspire.Processor", "process", file))
@@ -95,7 +95,7 @@ public sealed class UpgradeTests
         await installation.AssertLedgerAsync(expected);
     }
 
-    /// <summary>Makes the data of this version with <c>STORE_UPGRADE_DATA=1.0</c>; otherwise skipped.</summary>
+    /// <summary>Stores the data of this version if <c>STORE_UPGRADE_DATA=1.0</c> is set; otherwise skipped.</summary>
     [Fact]
     public async Task Data_of_this_version_is_stored_on_request()
     {

@@ -24,7 +24,7 @@ internal static class DamageCheck
             return 0;
         }
 
-        // Spare the first segment, since its absence looks like retention, and the last, which has no checksums yet.
+        // Do not damage the first segment, since its absence looks like retention, or the last, which has no checksums yet.
         var chosen = random.Next(1, segments.Length - 1);
         var (start, end) = (segments[chosen].Start, segments[chosen + 1].Start);
         var at = random.NextInt64(end - start);

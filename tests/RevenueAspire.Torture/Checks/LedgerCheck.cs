@@ -65,8 +65,8 @@ internal static class LedgerCheck
     }
 
     /// <summary>
-    /// Compares the number of times that the ledger counted each file with the number of requests. Identifies a file by its content, since another file may
-    /// have its name by now.
+    /// Compares the number of times that the ledger counted each file with the number of requests. Identifies files by content, since another file may have a
+    /// file's name by now.
     /// </summary>
     private static async Task<List<(EventFile File, int Times)>> CountTimesAsync(NpgsqlConnection connection, IReadOnlyList<CountedFile> files,
         Violations violations)
@@ -88,7 +88,7 @@ internal static class LedgerCheck
         return counted;
     }
 
-    /// <summary>Number of generations per content, keyed by the hash of its newest length.</summary>
+    /// <summary>Number of generations per content. The key is the hash of the content at its latest length.</summary>
     private static async Task<Dictionary<string, int>> ReadTimesAsync(NpgsqlConnection connection)
     {
         var times = new Dictionary<string, int>(StringComparer.Ordinal);

@@ -55,7 +55,8 @@ internal static class LogTables
 
     private static async Task ReadAsync(NpgsqlConnection connection, Guid id, long position, long end, List<LogRecord> records)
     {
-        // A row may begin before the position, since compaction joins rows of a closed log. It may start after the recorded end, since the log still grows.
+        // A row may begin before the position, because compaction joins rows of a closed log. A row may begin after the end that was read, because the log
+        // still grows.
         const string sql = """
             select from_offset, to_offset, encoding, crc, bytes from event_log_batch
             where log_id = $1 and to_offset > $2 and from_offset < $3 order by from_offset

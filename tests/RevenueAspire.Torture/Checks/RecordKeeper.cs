@@ -17,7 +17,7 @@ internal sealed class RecordKeeper : IDisposable
     {
         _directory = directory;
 
-        // A separate thread, since the load keeps the pool busy, and retention removes applied segments within seconds.
+        // Use a separate thread: the load keeps the thread pool busy, but retention removes applied segments within seconds.
         _thread = new Thread(Follow) { IsBackground = true, Name = "record keeper" };
         _thread.Start();
     }

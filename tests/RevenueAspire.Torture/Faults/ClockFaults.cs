@@ -3,7 +3,7 @@ namespace RevenueAspire.Torture.Faults;
 /// <summary>Clocks jump by hours. Leases use the database's clock; time stamps and pauses use the services' clock.</summary>
 internal static class ClockFaults
 {
-    /// <summary>All faults; jumps of the services' clock need <see cref="Stage.FakeClock"/>.</summary>
+    /// <summary>Lists all faults. Jumps of the services' clock require <see cref="Stage.FakeClock"/>.</summary>
     public static IEnumerable<Fault> All =>
     [
         new(FaultKinds.Clock, "database clock back", context => MoveLeasesAsync(context, ahead: true)),
@@ -35,7 +35,7 @@ internal static class ClockFaults
     ];
 
     /// <summary>
-    /// Simulates a jump of the database's clock: every lease and every log's sign of life ends hours too late, or ended long ago.
+    /// Simulates a jump of the database's clock: moves the end of every lease, and of every log's sign of life, by hours into the future or the past.
     /// </summary>
     private static async Task<string> MoveLeasesAsync(FaultContext context, bool ahead)
     {

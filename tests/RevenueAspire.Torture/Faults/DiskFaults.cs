@@ -5,7 +5,7 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Faults;
 
-/// <summary>The log's disk is full for a while, or its content differs from the API's last writes.</summary>
+/// <summary>Fills the log's disk for a while, or changes its content so that it differs from the API's last writes.</summary>
 internal static class DiskFaults
 {
     private static readonly string? Prlimit = new[] { "/usr/bin/prlimit", "/bin/prlimit" }.FirstOrDefault(File.Exists);
@@ -27,7 +27,7 @@ internal static class DiskFaults
             var pause = await context.PauseAsync(0.5, 5);
             disk.Heal();
 
-            // A server that cannot write its write-ahead log ends.
+            // The server ends when it cannot write its write-ahead log.
             await context.Stage.Postgres.EnsureRunningAsync();
             return $"{room} bytes of room, for {pause}";
         })),
@@ -66,10 +66,10 @@ internal static class DiskFaults
         File.WriteAllBytes(path, bytes);
     }
 
-    /// <summary>Simulates a full disk with a limit on file size, which needs no root; the log handles both in the same way.</summary>
+    /// <summary>Simulates a full disk by a limit on the file size, which does not require root. The log handles both in the same way.</summary>
     private static Task<string> FillLogAsync(FaultContext context) => context.WithApiAsync(async () =>
     {
-        // Wait until the API has started: the limit would also stop a starting .NET runtime, which needs memory files that a full disk does not affect.
+        // Wait until the API has started. Unlike a full disk, the limit would stop a starting .NET runtime, which creates files in memory.
         var api = context.Api();
         await context.Stage.WaitForApiAsync(api);
         if (api.ProcessId is not { } pid)

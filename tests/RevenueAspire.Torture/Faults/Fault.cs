@@ -30,7 +30,7 @@ internal sealed record FaultContext(TortureStage Stage, Commands Commands, FileL
     /// <summary>A random processor.</summary>
     public Service Processor() => Stage.Processors[Random.Next(Stage.Processors.Count)];
 
-    /// <summary>A random process of the API: the only one for a log in files.</summary>
+    /// <summary>A random API process; with a log in files, there is only one.</summary>
     public Service Api() => Stage.Apis.Count == 1 ? Stage.Apis[0] : Stage.Apis[Random.Next(Stage.Apis.Count)];
 
     /// <summary>Runs an action while no other fault disturbs the API.</summary>

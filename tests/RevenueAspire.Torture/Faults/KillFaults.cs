@@ -4,7 +4,7 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Faults;
 
-/// <summary>The product's processes end, or stop for a while.</summary>
+/// <summary>Kills processes of the product, or freezes them for a while.</summary>
 internal static class KillFaults
 {
     public static IEnumerable<Fault> All(LogEngine engine) =>

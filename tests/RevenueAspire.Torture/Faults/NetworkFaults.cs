@@ -2,7 +2,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Faults;
 
-/// <summary>Connections fail between clients and the API, and between the services and the database.</summary>
+/// <summary>Disturbs connections between clients and the API, and between the services and the database.</summary>
 internal static class NetworkFaults
 {
     private static readonly TimeSpan CutWait = TimeSpan.FromSeconds(3);

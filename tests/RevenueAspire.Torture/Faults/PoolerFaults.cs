@@ -4,7 +4,7 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Faults;
 
-/// <summary>The pooler between the services and the database server ends, stops for a while, drops connections, or has no free session.</summary>
+/// <summary>Ends the pooler between the services and the database server, freezes it, makes it drop connections, or takes its sessions.</summary>
 internal static class PoolerFaults
 {
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(5);
@@ -73,7 +73,8 @@ internal static class PoolerFaults
         new(FaultKinds.Pooler, name, context => context.WithPoolerAsync(() => run(context, context.Stage.Pooler!.PgBouncer)));
 
     /// <summary>
-    /// Foreign transactions hold every session for a while. In half of the cases, the pooler disconnects clients that wait longer than a second for a session.
+    /// Lets foreign transactions hold every session for a while. In half of the cases, the pooler disconnects clients that wait for a session longer than a
+    /// second.
     /// </summary>
     private static async Task<string> ExhaustAsync(FaultContext context, PgBouncer pooler)
     {

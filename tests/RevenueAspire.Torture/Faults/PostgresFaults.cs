@@ -5,7 +5,7 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Faults;
 
-/// <summary>The database server ends, refuses connections, or keeps its clients waiting.</summary>
+/// <summary>Ends the database server, makes it refuse connections, or makes its clients wait.</summary>
 internal static class PostgresFaults
 {
     private const string Backends = "from pg_stat_activity where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()";
@@ -87,7 +87,7 @@ internal static class PostgresFaults
             Of("log tables locked", context => HoldAsync(context, "lock table event_log_key, event_log_batch in exclusive mode", 0.5, 3)),
             Of("closed while alive", async context =>
             {
-                // Another process does the same to a log that it considers dead.
+                // An API process does the same to the log of a process that it considers dead.
                 await context.Stage.Postgres.ExecuteAsync("update event_log set is_closed = true, epoch = epoch + 1 where not is_closed and end_offset > 0");
                 return "";
             }),
@@ -146,8 +146,8 @@ internal static class PostgresFaults
     }
 
     /// <summary>
-    /// Changes the database's default, which a session adopts at its start and keeps. Sessions of the services stay read-only after the phase, unless the
-    /// fault terminates them too.
+    /// Changes the database's default, which a session adopts at its start and keeps. The services' sessions stay read-only even after the default is reset,
+    /// unless the fault also terminates them.
     /// </summary>
     private static async Task<string> MakeDatabaseReadOnlyAsync(FaultContext context)
     {
@@ -162,7 +162,7 @@ internal static class PostgresFaults
         }
         else if (context.Stage.Pooler is { } pooler)
         {
-            // The services drop their connections, but the pooler's sessions stay read-only: an operator would end them.
+            // The services drop their connections, but the pooler's sessions stay read-only. End these sessions, as an operator would.
             await context.WithPoolerAsync(async () =>
             {
                 await pooler.PgBouncer.ExecuteAsync("RECONNECT", CancellationToken.None);
@@ -175,7 +175,7 @@ internal static class PostgresFaults
         Task TerminateAsync() => context.Stage.Postgres.ExecuteAsync($"select count(pg_terminate_backend(pid)) {Backends}");
     }
 
-    /// <summary>A foreign transaction holds a lock, sometimes for longer than the statements' timeout.</summary>
+    /// <summary>Lets a foreign transaction hold a lock, sometimes longer than the statement timeout.</summary>
     private static async Task<string> HoldAsync(FaultContext context, string lockStatement, double fromSeconds, double toSeconds)
     {
         await using var connection = await context.Stage.Postgres.ConnectAsync();
@@ -187,7 +187,7 @@ internal static class PostgresFaults
         return $"for {pause}";
     }
 
-    /// <summary>Statements fail with 40001: all sessions default to serializable, while a foreign connection rewrites users.</summary>
+    /// <summary>Makes statements fail with 40001: sessions become serializable by default, while a foreign connection rewrites users.</summary>
     private static async Task<string> SerializeAsync(FaultContext context)
     {
         var writes = 0;
@@ -214,7 +214,7 @@ internal static class PostgresFaults
         return $"{duration}, {writes} foreign writes";
     }
 
-    /// <summary>A foreign transaction locks two users that nearly every range has, in the opposite order to the product.</summary>
+    /// <summary>Lets a foreign transaction lock two users that nearly every range has, in the opposite order to the product.</summary>
     private static async Task<string> ProvokeDeadlocksAsync(FaultContext context)
     {
         var before = context.Stage.Postgres.ProvokedDeadlocks;

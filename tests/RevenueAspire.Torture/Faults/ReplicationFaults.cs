@@ -2,7 +2,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Faults;
 
-/// <summary>A primary with two synchronous standbys fails, or its standbys stop confirming commits. Rules R1 to R5.</summary>
+/// <summary>Kills the primary of two synchronous standbys, or makes the standbys stop confirming commits (rules R1 to R5).</summary>
 internal static class ReplicationFaults
 {
     public static IEnumerable<Fault> All =>

@@ -56,7 +56,7 @@ internal sealed record FuzzRequest(bool IsBatch, byte[] Body, bool IsGzip, bool 
             foreach (var (from, to) in members.SelectMany(_ => members, (from, to) => (from, to))
                 .Where(cut => cut.to.Packed - cut.from.Packed is > 0 and var length && length == packed.Length - sent.Count))
             {
-                // The damage removed whole gzip members, so the rest is a valid body.
+                // The damage has removed whole gzip members, so the rest is still a valid body.
                 if (sent.Count > 0 && sent.SequenceEqual([.. packed[..from.Packed], .. packed[to.Packed..]]))
                 {
                     (events, rejected) = Read([.. plain[..from.Plain], .. plain[to.Plain..]]);
@@ -100,11 +100,11 @@ internal sealed record FuzzRequest(bool IsBatch, byte[] Body, bool IsGzip, bool 
         }
     }
 
-    /// <summary>Compresses into one or several gzip members; returns also the start and end of each.</summary>
+    /// <summary>Compresses a body into one or several gzip members. Also returns the start and end of each.</summary>
     private static (byte[] Packed, List<(int Packed, int Plain)> Members) Compress(byte[] body, Random random)
     {
         var members = new List<(int Packed, int Plain)> { (0, 0) };
-        // The framework writes no gzip member for zero bytes: an empty body is also a test case.
+        // For zero bytes, the framework writes no gzip member at all. An empty body is a test case, too.
         var packed = new MemoryStream();
         var start = 0;
         do

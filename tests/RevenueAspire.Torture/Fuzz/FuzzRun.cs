@@ -151,7 +151,7 @@ internal sealed class FuzzRun : IDisposable
         }
     }
 
-    /// <summary>Sends part of a request and closes the connection: nothing may be appended, and other requests must not notice.</summary>
+    /// <summary>Sends a part of a request and closes the connection. The API must append nothing, and other requests must not be affected.</summary>
     private async Task CutAsync(FuzzRequest request, Random random)
     {
         Interlocked.Increment(ref _cuts);
@@ -166,7 +166,7 @@ internal sealed class FuzzRun : IDisposable
         await Task.Delay(random.Next(3));
         if (random.Next(2) == 0)
         {
-            // Closes with a reset (RST) instead of FIN.
+            // Close the connection with a reset (RST) instead of a FIN.
             client.Client.Close(0);
         }
     }

@@ -6,7 +6,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Fuzz;
 
-/// <summary>An independent reading of a line from the wording of the contract, over System.Text.Json: no code is shared with the product.</summary>
+/// <summary>A line as read from the wording of the contract, with System.Text.Json and without any code of the product.</summary>
 /// <param name="IsBlank">Whether the line is empty or all white space.</param>
 /// <param name="Event">The event; null if the line is not one.</param>
 internal readonly record struct LineReading(bool IsBlank, RevenueEvent? Event)

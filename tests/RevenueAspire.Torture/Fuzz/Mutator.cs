@@ -82,7 +82,7 @@ internal sealed class Mutator(Random random)
                 line.Insert(at, (byte)random.Next(256));
                 break;
             case 6:
-                // Around the limits: long ids, deep values, long lines.
+                // Sizes around the limits: long ids, deep values, long lines.
                 var piece = Pick(Tokens);
                 line.InsertRange(at, Enumerable.Repeat(piece, Pick([16, 64, 256, 300])).SelectMany(bytes => bytes));
                 break;

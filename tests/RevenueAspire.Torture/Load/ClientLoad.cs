@@ -9,7 +9,7 @@ internal sealed class ClientLoad(TortureStage stage, Commands commands, Sent sen
 {
     public const string Kind = "client";
 
-    /// <summary>Largest number of lines per file with a small key window: longer files could push each other's keys out of it.</summary>
+    /// <summary>Maximum number of lines per file if the key window is small. The keys of longer files could push each other out of the window.</summary>
     public const int MaxKeptLines = 400;
 
     private const int MaxLines = 3_000;

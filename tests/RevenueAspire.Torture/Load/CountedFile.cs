@@ -8,7 +8,7 @@ internal sealed class CountedFile(EventFile file)
 {
     public EventFile File { get; } = file;
 
-    /// <summary>Smallest allowed number of counts: one, plus one per successful <c>--again</c>.</summary>
+    /// <summary>Minimum number of counts: one, plus one per successful <c>--again</c>.</summary>
     public int LeastTimes { get; set; } = 1;
 
     /// <summary>Largest allowed number of counts: a killed <c>--again</c> may have started one.</summary>

@@ -73,7 +73,7 @@ internal sealed class FileLoad(TortureStage stage, Commands commands, Random ran
         old.File.MoveTo(rotated);
         var counted = Add(EventFile.Write(path, random, random.Next(500, 5_000), random.Next(20, Users), badEvery: random.Next(2) * 200));
 
-        // Limit the attempts, as at the end of a run: failures after the limit are violations.
+        // Limit the attempts, as at the end of a run. A failure after the limit is a violation.
         await CountAsync(counted.File.Path, new CancellationToken(canceled: true));
         Finish(counted);
         return $"{Path.GetFileName(path)} to {Path.GetFileName(rotated)}";

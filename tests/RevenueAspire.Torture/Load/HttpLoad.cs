@@ -73,7 +73,7 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
         var body = Encoding.UTF8.GetBytes(batch ? Lines(request, out bad) : request.EventJson(0));
         sent.Add(request);
 
-        // Some clients give up after the first missing answer.
+        // Some clients send a request only once, even if they get no answer.
         var patient = keyed && random.Next(20) > 0;
         await AcknowledgeAsync(request, body, batch, bad, patient, giveUp);
     }
@@ -228,7 +228,7 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
         }
 
         _own += request.Events[0].Name == "add_revenue" ? request.Events[0].Value : -(BigInteger)request.Events[0].Value;
-        // Logs of several API processes reach the ledger independently: the balance is known only after a read has confirmed each receipt.
+        // The logs of several API processes are applied independently. So the balance is known only after reads have confirmed every receipt.
         _unread.Enqueue(request.Receipt);
         while (_unread.TryPeek(out var receipt))
         {

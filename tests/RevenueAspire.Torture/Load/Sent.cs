@@ -6,7 +6,7 @@ namespace RevenueAspire.Torture.Load;
 /// <summary>All requests to the API, by id. Thread-safe.</summary>
 internal sealed class Sent
 {
-    /// <summary>Requests that are listed here before they are sent: one file for each of the two clients.</summary>
+    /// <summary>The files, one per client, whose requests are listed here before they are sent.</summary>
     private const int AddedAhead = 2 * ClientLoad.MaxKeptLines;
 
     private readonly ConcurrentDictionary<string, SentRequest> _requests = new(StringComparer.Ordinal);
@@ -24,7 +24,7 @@ internal sealed class Sent
     /// <summary>Whether the API certainly still knows the request's key, because fewer keyed records than the window size can have followed it.</summary>
     public bool IsRemembered(SentRequest request, long window) => Keyed - request.KeyedBefore + AddedAhead < window;
 
-    /// <summary>Lists a request. Call this before sending its first byte.</summary>
+    /// <summary>Adds a request to the list. Call this before sending its first byte.</summary>
     public void Add(SentRequest request)
     {
         request.KeyedBefore = request.Key is null ? Keyed : Interlocked.Increment(ref _keyed);

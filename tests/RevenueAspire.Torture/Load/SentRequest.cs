@@ -36,10 +36,10 @@ internal sealed class SentRequest(string id, string? key, IReadOnlyList<RevenueE
         set => _state = value;
     }
 
-    /// <summary>Largest allowed number of copies in the log: above one after deliberate repeats with a forgotten key.</summary>
+    /// <summary>Maximum number of copies in the log. More than one after deliberate repeats with a forgotten key.</summary>
     public int AllowedTimes { get; set; } = 1;
 
-    /// <summary>Number of keyed requests up to its first attempt, including this one.</summary>
+    /// <summary>Number of keyed requests that all clients had sent when this one was first sent, including it.</summary>
     public long KeyedBefore { get; set; }
 
     /// <summary>The receipt of a request that the tool itself sent and the API acknowledged; null for requests of the product's client.</summary>

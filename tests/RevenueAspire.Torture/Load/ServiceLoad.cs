@@ -71,7 +71,7 @@ internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
         {
             if (lost is not HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError })
             {
-                // The client may have finished without a caller to receive the result. The next call then correctly sends the file again.
+                // The client may have finished while no caller was waiting for the result. Then the next call correctly sends the file again.
                 Array.ForEach(requests, request => request.AllowedTimes++);
             }
 

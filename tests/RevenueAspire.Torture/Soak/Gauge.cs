@@ -5,19 +5,20 @@ namespace RevenueAspire.Torture.Soak;
 /// <summary>A measured quantity, and its allowed growth.</summary>
 /// <param name="Name">Process and quantity: <c>api memory</c>.</param>
 /// <param name="Unit">Unit in the output.</param>
-/// <param name="Bound">Largest allowed median of the last quarter, from the median of the first; null if growth is no fault.</param>
+/// <param name="Bound">Computes the maximum median of the last quarter from the median of the first quarter. Null if growth is not an error.</param>
 internal sealed record Gauge(string Name, string Unit, Func<double, double>? Bound)
 {
-    /// <summary>Pools grow to the concurrency of the load. Occasional connection leaks exceed this bound.</summary>
+    /// <summary>Bound for connections. Pools grow to the concurrency of the load; occasional leaks exceed the bound.</summary>
     public static Gauge Connections { get; } = new("Postgres connections", "", first => first + 8);
 
-    /// <summary>The garbage collector returns memory irregularly. A leak of 100 bytes per request far exceeds this bound after an hour.</summary>
+    /// <summary>Bound for memory. The garbage collector returns memory irregularly; a leak of 100 bytes per request far exceeds the bound after an
+    /// hour.</summary>
     public static Gauge Memory(string of) => new($"{of} memory", "MB", first => (first * 1.25) + 32);
 
-    /// <summary>The load opens and closes about 36 connections. A leak of one handle per minute exceeds this bound after an hour.</summary>
+    /// <summary>Bound for handles. The load opens and closes about 36 connections; a leak of one handle per minute exceeds the bound after an hour.</summary>
     public static Gauge Handles(string of) => new($"{of} handles", "", first => first + 36);
 
-    /// <summary>The thread pool follows the load. Occasional thread leaks exceed this bound.</summary>
+    /// <summary>Bound for threads. The size of the thread pool follows the load; occasional leaks exceed the bound.</summary>
     public static Gauge Threads(string of) => new($"{of} threads", "", first => first + 12);
 }
 

@@ -15,7 +15,7 @@ internal sealed class SoakRun : IDisposable
     private const int Users = 200_000;
     private const int EventsPerBatch = 100;
 
-    // A small number: all connections open within seconds, so later growth is a leak.
+    // A small number, so that all connections open within seconds, and later growth is a leak.
     private const int LoadConnections = 12;
     private const int FailedSamplesInRow = 6;
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
@@ -125,7 +125,7 @@ internal sealed class SoakRun : IDisposable
             }
             catch (NpgsqlException) when (++failed < FailedSamplesInRow)
             {
-                // Probably a timeout during a stop of the whole machine. The next attempt shows whether it persists.
+                // Probably a timeout because the whole machine paused. The next attempt shows whether the error persists.
             }
 
             if (Elapsed >= nextLine)
@@ -134,7 +134,7 @@ internal sealed class SoakRun : IDisposable
                 (recordsAtLine, lineAt, nextLine) = (_tail.Records, Elapsed, Elapsed + TimeSpan.FromMinutes(1));
             }
 
-            // Do not count the duration of a slow sample as a pause.
+            // Set the time now, so that a slow sample does not count as a pause of the machine.
             last = Elapsed;
         }
     }

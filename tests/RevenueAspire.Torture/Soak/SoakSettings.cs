@@ -11,7 +11,7 @@ namespace RevenueAspire.Torture.Soak;
 internal sealed record SoakSettings(TimeSpan Duration, int Rate, int Seed, LogEngine Engine, bool Keep)
 {
     /// <summary>
-    /// Shortest run with a verdict on growth. Only over minutes does a leak differ from the cost of a start (compiled code, pools, the key window).
+    /// Minimum duration for a verdict on growth. In a shorter run, a leak looks like the growth after a start (compiled code, pools, the key window).
     /// </summary>
     public static readonly TimeSpan JudgedFrom = TimeSpan.FromMinutes(10);
 

@@ -3,8 +3,7 @@ using System.Globalization;
 namespace RevenueAspire.Torture.Stage;
 
 /// <summary>
-/// A separate clock for the services, from the library libfaketime (Debian: <c>apt install faketime</c>). It can jump while they run. Their monotonic clock
-/// does not jump.
+/// A clock for the services that can jump while they run, by the library libfaketime (Debian: <c>apt install faketime</c>). The monotonic clock does not jump.
 /// </summary>
 internal sealed class FakeClock(string folder)
 {
@@ -16,7 +15,7 @@ internal sealed class FakeClock(string folder)
             .FirstOrDefault(File.Exists)
         : null;
 
-    /// <summary>Whether services that start now use this clock. Off by default, since it slows them down several times.</summary>
+    /// <summary>Whether services that start now use this clock. Off by default, because it makes them several times slower.</summary>
     public bool IsOn { get; set; }
 
     /// <summary>Environment variables for a service; empty while the clock is off.</summary>

@@ -43,7 +43,7 @@ internal sealed class Pooler : IAsyncDisposable
         $"pooler of {PgBouncer.PoolSize} sessions, {(IsDeclared ? "declared" : "not declared")}, "
         + $"{(HasSessionConnection ? "notifications over a direct connection" : "no notifications")}";
 
-    /// <summary>Undoes all remaining effects of faults.</summary>
+    /// <summary>Undoes all remaining effects of faults on the pooler.</summary>
     public async Task HealAsync()
     {
         PgBouncer.Send(Signal.Continue);

@@ -19,7 +19,7 @@ internal sealed partial class PostgresHost : IAsyncDisposable
     private static readonly TimeSpan RecoveryLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan RecoveryPause = TimeSpan.FromMilliseconds(50);
 
-    // Settings that a fault changes for all sessions do not affect the sessions that undo the fault.
+    // For sessions that undo a fault, so that settings that the fault changes do not affect them.
     private const string Unaffected = "-c statement_timeout=0 -c default_transaction_read_only=off -c default_transaction_isolation=read\\ committed";
     private readonly LocalPostgresOptions _options;
     private readonly StreamWriter _log;
@@ -57,7 +57,8 @@ internal sealed partial class PostgresHost : IAsyncDisposable
     /// <summary>Deadlocks that involve a foreign connection.</summary>
     public int ProvokedDeadlocks => Volatile.Read(ref _provoked);
 
-    /// <summary>Connections with a message that the server could not parse. No fault damages bytes, so a pooler mixed up two clients' bytes.</summary>
+    /// <summary>Number of connections with a message that the server could not parse. No fault damages bytes, so the cause is a pooler that has mixed the bytes
+    /// of two clients.</summary>
     public int BrokenStreams => Volatile.Read(ref _brokenStreams);
 
     /// <summary>The primary and its standbys, or null.</summary>
@@ -131,7 +132,7 @@ internal sealed partial class PostgresHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Kills the postmaster with SIGKILL; its children then end automatically.</summary>
+    /// <summary>Kills the postmaster with SIGKILL. Its child processes then end.</summary>
     public async Task KillAsync()
     {
         using (var postmaster = Process.GetProcessById(ProcessId))

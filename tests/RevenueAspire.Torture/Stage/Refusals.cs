@@ -3,8 +3,8 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.Torture.Stage;
 
 /// <summary>
-/// Knows which unexpected exits of services are allowed. A service that starts while sessions are serializable by default must name that setting and exit
-/// with 1. On a slow machine, the service may read the setting long after its start, or exit long after the fault. Thread-safe.
+/// Decides whether an unexpected exit of a service is allowed. A service that starts while sessions are serializable by default must name that setting and exit
+/// with 1. On a slow machine, it may read the setting long after its start, or exit long after the fault. Thread-safe.
 /// </summary>
 internal sealed class Refusals
 {

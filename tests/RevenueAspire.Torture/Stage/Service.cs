@@ -3,7 +3,7 @@ using RevenueAspire.Torture.Checks;
 
 namespace RevenueAspire.Torture.Stage;
 
-/// <summary>One service, which the run can start, kill and restart. Reports an exit without SIGTERM or kill.</summary>
+/// <summary>A service that the run can start, kill and restart. Reports an exit that neither SIGTERM nor a kill has caused.</summary>
 internal sealed class Service(string name, Func<ServiceProcess> start, Outputs outputs, Violations violations, Refusals? refusals = null) : IDisposable
 {
     private readonly SemaphoreSlim _gate = new(1);
@@ -48,7 +48,8 @@ internal sealed class Service(string name, Func<ServiceProcess> start, Outputs o
         {
             try
             {
-                // Before the program installs its handler, SIGTERM ends the runtime with 128 + 15. The service has not begun any work then.
+                // Before the program has installed its handler, SIGTERM ends the runtime with 128 + 15. This is allowed, because the service has not begun to
+                // work.
                 var isStarting = DateTime.UtcNow - _started < StartingTime;
                 if (await _process.TerminateAsync(TimeSpan.FromSeconds(30)) is not 0 and var code && !(isStarting && code == EndedBySigterm))
                 {

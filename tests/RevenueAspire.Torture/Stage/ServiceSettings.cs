@@ -8,10 +8,11 @@ namespace RevenueAspire.Torture.Stage;
 /// <param name="retains">See <see cref="TortureStage.Retains"/>.</param>
 internal sealed class ServiceSettings(Random random, FakeClock clock, bool retains)
 {
-    /// <summary>Key window of the API in runs with retention: the smallest that the clients here can work with.</summary>
+    /// <summary>Key window of the API in runs with retention: the smallest window that is large enough for this tool's clients.</summary>
     public const int SmallKeyWindow = 2_500;
 
-    /// <summary>Different settings on each call, since processors with different settings may share a source. Small values reach every code path.</summary>
+    /// <summary>Returns different settings on each call, because processors with different settings may share a source. The values are small, so that every
+    /// code path runs.</summary>
     public Dictionary<string, string?> NextProcessor()
     {
         lock (random)

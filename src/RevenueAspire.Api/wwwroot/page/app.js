@@ -1,4 +1,4 @@
-// The page: keeps the course of the figures, shows each snapshot, watches one user.
+// The page: stores the figures of the last minutes, shows each snapshot, and watches one user.
 import { curve } from './charts.js';
 import * as format from './format.js';
 import { follow } from './stream.js';
@@ -11,7 +11,7 @@ const byId = id => document.getElementById(id);
 const course = { at: [], total: [], rate: [], lag: [] };
 let secret = null;
 
-// Write only changed text: a screen reader keeps its place, and a selection stays.
+// Write only changed text, so that a screen reader keeps its position and a selection stays.
 const show = (id, text) => {
   const element = byId(id);
   if (element.textContent !== text) {
@@ -43,7 +43,7 @@ function add(at, total, rate, lag) {
   }
 }
 
-// Keep the points from before the server's memory begins: a restart of the server leaves no gap on the left.
+// Keep the points that are older than the server's history, so that a restart of the server removes none.
 function takeHistory(history) {
   const known = history.at.length === 0 ? course.at.length : course.at.findIndex(at => at >= history.at[0]);
   if (known >= 0) {
@@ -164,7 +164,7 @@ byId('copy').addEventListener('click', async () => {
     await navigator.clipboard.writeText(byId('curl').textContent);
     show('copy', 'Copied');
   } catch {
-    // Browsers offer the clipboard to pages of https and localhost only, and ask the user. Without it the page selects the text.
+    // Browsers offer the clipboard only to https and localhost, and ask the user. Without the clipboard, select the text instead.
     getSelection().selectAllChildren(byId('curl'));
     show('copy', 'Selected');
   }

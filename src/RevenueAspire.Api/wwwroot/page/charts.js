@@ -4,13 +4,13 @@ import { time } from './format.js';
 
 const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-// Seconds between two marks of the time. The marks show whole seconds.
+// Possible distances of time marks, in seconds; only whole seconds, as the labels show no fraction.
 const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400];
 
 /**
- * @param {HTMLElement} place Its size is the chart's.
+ * @param {HTMLElement} place The element to fill.
  * @param {{ line: string, fill: string, axes: boolean, fromZero: boolean, label: (value: number) => string, pointed?: (index: number | null) => void, isStepped?: boolean }} look
- * @returns {(times: number[], values: number[]) => void} Draws; times in seconds. A stepped curve is drawn over the numbers of its points, without marks of time.
+ * @returns {(times: number[], values: number[]) => void} Draws; times in seconds. A stepped curve has point numbers instead of times, and no time marks.
  */
 export function curve(place, look) {
   let plot = null;

@@ -1,4 +1,4 @@
-// Build a list again only when its content has changed: the keyboard focus keeps its place.
+// Rebuild a list only if its content has changed, so that the keyboard focus stays.
 import * as format from './format.js';
 
 function element(name, className, text) {

@@ -1,4 +1,4 @@
-// Shows one user's revenue, and the latest events where the ledger keeps a history. Each snapshot triggers another request.
+// Shows one user's revenue and, if the ledger keeps a history, the user's latest events. Each snapshot triggers another request.
 import * as format from './format.js';
 import { parseHistory } from './history.js';
 
@@ -63,7 +63,7 @@ export function watchUser(secret, history) {
       history.hide();
     }
 
-    // Announced once; later changes are only shown.
+    // Announce the first value to screen readers; show later values silently.
     if (!isAnnounced) {
       isAnnounced = true;
       byId('watched-said').textContent = `${id}: ${value}`;

@@ -1,4 +1,4 @@
-// Follows GET /liveLedger, and reconnects automatically. With fetch instead of EventSource, which cannot send the Authorization header.
+// Follows GET /liveLedger, and reconnects automatically. Uses fetch, because EventSource cannot send the Authorization header.
 const firstPause = 500;
 const longestPause = 15000;
 const silence = 15000;
@@ -53,7 +53,7 @@ export function follow(secret, on) {
     }
 
     if (current === abort) {
-      // Spread the viewers when a server returns.
+      // A random wait, so that not all viewers reconnect at the same moment.
       const wait = pause * (0.75 + Math.random() / 2);
       pause = Math.min(longestPause, pause * 2);
       on.lost(Math.max(1, Math.round(wait / 1000)));
