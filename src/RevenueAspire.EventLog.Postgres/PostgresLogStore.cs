@@ -12,7 +12,7 @@ namespace RevenueAspire.EventLog.Postgres;
 /// refused until the next session has read it back: see <see cref="LogSession"/>.</remarks>
 public sealed class PostgresLogStore : ILogStore
 {
-    /// <summary>How long an append in doubt waits for the next session to read it back; far below the time-outs of clients.</summary>
+    /// <summary>Maximum wait of an append in doubt for the next session, which reads it back. Far below the time-outs of clients.</summary>
     private static readonly TimeSpan DefaultInDoubtTimeout = TimeSpan.FromSeconds(3);
 
     /// <summary>Limits retries over a key that another process wrote and rolled back; such a key settles soon.</summary>
@@ -102,7 +102,7 @@ public sealed class PostgresLogStore : ILogStore
 
     bool ILogStore.TryGetKey(UInt128 key, out KnownKey known)
     {
-        // Another process may have written the key, so only a commit can know.
+        // Another process may have written the key, so only the commit can find it.
         known = default;
         return false;
     }
@@ -162,7 +162,7 @@ public sealed class PostgresLogStore : ILogStore
         }
     }
 
-    /// <summary>Connects, and settles the commit in doubt of the last session: it is in the log now, or never will be.</summary>
+    /// <summary>Connects, and settles the last session's commit in doubt: it is in the log, or it never will be.</summary>
     InDoubtOutcome ILogStore.Recover(ICommitObserver observer, TimeSpan timeLeft, CancellationToken stop)
     {
         LogSession? session = null;

@@ -10,7 +10,7 @@ namespace RevenueAspire.EventLog.Postgres.Writing;
 /// <summary>The writer's connection, with the right to append to one log. Each append names the log's end and this session's epoch. Not thread-safe.</summary>
 internal sealed class LogSession : IAsyncDisposable
 {
-    /// <summary>How long the process counts as alive after its last sign of life.</summary>
+    /// <summary>Period for which the process counts as alive after its last sign of life.</summary>
     public static readonly TimeSpan Alive = TimeSpan.FromSeconds(30);
 
     private const string AliveUntil = "now() + interval '30 seconds'";
@@ -159,7 +159,7 @@ internal sealed class LogSession : IAsyncDisposable
         _confirmation.Require();
         if (known.Count > 0 && hasStandbys)
         {
-            // A commit whose wait was cancelled is visible too. A later commit with its quorum confirms it (rule R2).
+            // A commit with a cancelled wait is also visible. A later commit with its quorum confirms it (rule R2).
             await ConfirmAsync().ConfigureAwait(false);
         }
 
@@ -222,7 +222,7 @@ internal sealed class LogSession : IAsyncDisposable
             (end, epoch, isClosed) = (rows.GetInt64(0), rows.GetInt64(1), rows.GetBoolean(2));
         }
 
-        // This commit is later than the one in doubt. Once its quorum has it, the end that it read is settled (rule R1).
+        // This commit follows the one in doubt. Once it has its quorum, the end that it read is final (rule R1).
         _confirmation.Require();
         if (!isClosed)
         {
