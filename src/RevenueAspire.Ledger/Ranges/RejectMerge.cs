@@ -101,8 +101,8 @@ public static class RejectMerge
             return true;
         }
 
-        // The watermark has the value that the caller expected, but the last statement did not move it, or the lines do not end at the frozen last reject. So
-        // the caller's lines differ from those at the freeze.
+        // The watermark has the expected value, so no other processor is at work. But the last statement did not move it, or the lines do not end at the
+        // frozen last reject. So the caller's lines differ from those at the freeze.
         return stored == mergedThrough
             ? throw new InvalidOperationException("The rejected lines differ from those at the freeze of the range.")
             : false;

@@ -60,8 +60,8 @@ public sealed class SourceRegistry(NpgsqlDataSource database)
         return applied;
     }
 
-    /// <summary>Takes or renews the lease of a log (M3). It succeeds if the lease is the caller's, free, ended by the database's clock, or if it ends more than
-    /// one lease length in the future.</summary>
+    /// <summary>Takes or renews the lease of a log (M3). It succeeds if the lease is free, the caller's, or ended by the database's clock. It also succeeds if
+    /// the lease ends more than one lease length in the future.</summary>
     /// <param name="sourceId">The source. The result is false if it is unknown.</param>
     /// <param name="owner">The calling processor.</param>
     /// <param name="lease">Length from now. Use the same length in all processors. A lease only saves work; it protects nothing.</param>
