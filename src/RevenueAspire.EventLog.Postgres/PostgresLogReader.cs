@@ -95,7 +95,7 @@ public sealed class PostgresLogReader : ILogReader
     /// <summary>Reads the log's end from the database. With synchronous standbys, returns only an end that their quorum has.</summary>
     /// <remarks>A commit whose wait for the standbys was cancelled is visible, but after a failover the new primary may have other bytes at its offsets. The
     /// ledger must never apply them (rule R1). A snapshot needs no quorum, because it reads log and ledger from the same server.</remarks>
-    /// <exception cref="EventLogException">The log is gone.</exception>
+    /// <exception cref="EventLogException">The log no longer exists.</exception>
     /// <exception cref="IOException">The database cannot be queried now, or its standbys have not confirmed the log's end.</exception>
     public long ReadDurableMark()
     {
@@ -137,7 +137,7 @@ public sealed class PostgresLogReader : ILogReader
     /// <summary>Copies bytes from a log offset, never past the end.</summary>
     /// <param name="offset">From <see cref="FirstOffset"/> to the end.</param>
     /// <param name="destination">Filled up to the end, the first damage, or one megabyte.</param>
-    /// <exception cref="EventLogException">The offset is outside the log, or the log is gone.</exception>
+    /// <exception cref="EventLogException">The offset is outside the log, or the log no longer exists.</exception>
     /// <exception cref="IOException">The database cannot be queried now.</exception>
     public LogRead Read(long offset, Span<byte> destination)
     {
@@ -164,7 +164,7 @@ public sealed class PostgresLogReader : ILogReader
                 var at = offset + copied;
                 if ((_cache.Find(at) ?? Load(at, at + Math.Min(WindowBytes, destination.Length - copied))) is not { } batch)
                 {
-                    // Retention may have removed it since the last query.
+                    // Retention may have removed the batch since the last query.
                     ReadDurableMark();
                     return copied > 0 ? new LogRead(copied, 0, null)
                         : at < FirstOffset ? throw new EventLogException($"{Name}: retention has removed offset {at}")

@@ -84,7 +84,7 @@ public sealed class PostgresLogStore : ILogStore
     }
 
     /// <summary>Begins a log, without waiting for the database: until it is reached, the writer refuses appends.</summary>
-    /// <param name="database">The database. The writer holds one connection permanently, and further ones for moments.</param>
+    /// <param name="database">The database. The writer holds one connection permanently, and others briefly.</param>
     /// <param name="options">Validated settings.</param>
     /// <param name="loggers">Create the loggers for failures and recoveries of the database.</param>
     public static EventLogWriter StartWriter(NpgsqlDataSource database, EventLogOptions options, ILoggerFactory loggers) =>
@@ -135,7 +135,7 @@ public sealed class PostgresLogStore : ILogStore
                 _inDoubtEnd = null;
                 if (!outcome.Moved)
                 {
-                    // No key was known, so another process considered this one dead and closed or took over its log. Nothing of the commit was written.
+                    // No key was known, so another process has closed or taken over the log because it considered this process dead. The commit wrote nothing.
                     return outcome.Known.Count > 0 ? new CommitResult(batch.From, 0, outcome.Known) : throw new LogClosedException();
                 }
 
@@ -144,7 +144,7 @@ public sealed class PostgresLogStore : ILogStore
                 return new CommitResult(batch.From, batch.To - batch.From);
             }
 
-            // All groups were answered while the commit was overdue, and the commit failed.
+            // The commit failed after its groups had already been answered as overdue.
             return new CommitResult(_session!.End, 0, []);
         }
         catch (LogClosedException closed)

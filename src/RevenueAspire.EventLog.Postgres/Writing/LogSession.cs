@@ -84,7 +84,8 @@ internal sealed class LogSession : IAsyncDisposable
     /// <param name="logId">The log to continue, or null to begin one.</param>
     /// <param name="writer">Host and process, as text for people.</param>
     /// <param name="cancellationToken">Stops.</param>
-    /// <returns>The session, and the end of the log to continue, or null if it is gone. If that log is closed or gone, the session is of a new log.</returns>
+    /// <returns>The session, and the end of the log to continue; null if that log does not exist. If the log is closed or missing, the session begins a new
+    /// log.</returns>
     /// <exception cref="NpgsqlException">Any error of Postgres.</exception>
     /// <exception cref="EventLogException">The database cannot hold a log.</exception>
     public static async Task<(LogSession Session, long? EndFound)> OpenAsync(
@@ -115,7 +116,7 @@ internal sealed class LogSession : IAsyncDisposable
     /// <summary>Appends end, batch and keys in one statement, so in one transaction: all or nothing.</summary>
     /// <remarks>There is no time-out and no cancellation: either would end the server's wait for its standbys, and leave the commit on one machine (rule R1).
     /// The caller may stop waiting.</remarks>
-    /// <exception cref="NpgsqlException">Any error of Postgres; 23505 if another process wrote one of the keys meanwhile.</exception>
+    /// <exception cref="NpgsqlException">Any error of Postgres; 23505 if another process has written one of the keys in the meantime.</exception>
     /// <exception cref="UnconfirmedCommitException">The commit is in doubt: an operator or the server ended the wait for the standbys.</exception>
     public async Task<CommitOutcome> AppendAsync(Batch batch)
     {
@@ -178,7 +179,7 @@ internal sealed class LogSession : IAsyncDisposable
     public Task<KeyMemory> ReadMemoryAsync(CancellationToken cancellationToken) => PostgresLogs.ReadMemoryAsync(_connection, cancellationToken);
 
     /// <summary>Renews this process's sign of life.</summary>
-    /// <returns>False if the log was closed or taken over meanwhile.</returns>
+    /// <returns>False if another process has closed or taken over the log.</returns>
     public async Task<bool> StayAliveAsync(CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(

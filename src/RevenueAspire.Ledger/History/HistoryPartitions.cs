@@ -42,8 +42,8 @@ public static class HistoryPartitions
     /// <param name="now">The current time; null for the database's clock.</param>
     /// <param name="cancellationToken">Cancels between steps. Each step is done completely or not at all.</param>
     /// <returns>Number of partitions begun (0 or 1) and dropped.</returns>
-    /// <exception cref="PostgresException">55P03: a reader holds a partition. Transient.</exception>
-    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
+    /// <exception cref="PostgresException">55P03: a query is reading the partition to drop. Transient.</exception>
+    /// <exception cref="NpgsqlException">The database failed; see <see cref="DatabaseErrors"/>.</exception>
     public static async Task<(int Begun, int Dropped)> RotateAsync(
         NpgsqlDataSource database, TimeSpan? retain, DateTimeOffset? now, CancellationToken cancellationToken)
     {

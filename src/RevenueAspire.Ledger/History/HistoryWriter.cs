@@ -35,7 +35,7 @@ public sealed class HistoryWriter
     /// <param name="isLog">False for a file, whose events have no time.</param>
     /// <param name="cancellationToken">Cancels; a created number stays.</param>
     /// <exception cref="UnconfirmedCommitException">A failover may lose the number: call again.</exception>
-    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
+    /// <exception cref="NpgsqlException">The database failed; see <see cref="DatabaseErrors"/>.</exception>
     internal async ValueTask<int> SourceNumberAsync(NpgsqlConnection connection, Guid sourceId, bool isLog, CancellationToken cancellationToken)
     {
         if (_sources.TryGetValue(sourceId, out var known))
