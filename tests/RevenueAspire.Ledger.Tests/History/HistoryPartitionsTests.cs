@@ -75,7 +75,7 @@ public sealed class HistoryPartitionsTests
     public async Task Concurrent_merges_of_the_same_users_keep_consecutive_balances_while_partitions_change()
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
-        var random = Seed.Random(nameof(Merges_of_the_same_users_on_many_connections_chain_while_partitions_change));
+        var random = Seed.Random(nameof(Concurrent_merges_of_the_same_users_keep_consecutive_balances_while_partitions_change));
         var rotating = true;
         var rotations = Task.Run(async () =>
         {

@@ -13,7 +13,7 @@ public sealed class HistoryQueriesTests
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         var source = await database.OpenLogAsync();
-        var random = Seed.Random(nameof(Pages_list_each_event_once_newest_first_and_each_balance_follows_from_the_one_before));
+        var random = Seed.Random(nameof(Pages_list_each_event_once_newest_first_with_consecutive_balances));
         List<(long Offset, Int128 Revenue)> expected = [];
         for (var from = 0L; from < 30_000; from += 1000)
         {

@@ -50,7 +50,7 @@ public sealed class LedgerHistoryTests
     public async Task After_EnableAsync_during_merges_each_event_has_a_row_or_is_recorded_as_missing()
     {
         await using var database = await LedgerDatabase.CreateAsync();
-        var random = Seed.Random(nameof(Enabling_while_processors_merge_leaves_each_event_with_a_row_or_recorded_as_missing));
+        var random = Seed.Random(nameof(After_EnableAsync_during_merges_each_event_has_a_row_or_is_recorded_as_missing));
         var deltas = TestDeltas.Numbered(2000, _ => 1);
         var range = await database.FreezeAsync(deltas, parts: 2);
         var merging = range.Frozen!.Parts.Select(part => UntilRefusedAsync(() => PartMerge.MergeAsync(
