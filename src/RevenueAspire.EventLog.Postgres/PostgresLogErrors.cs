@@ -9,8 +9,8 @@ internal static class PostgresLogErrors
     /// <summary>Whether the database or the connection caused the exception. Any other cause is a bug.</summary>
     public static bool IsOfDatabase(Exception exception) => exception is IOException || DatabaseErrors.IsOfDatabase(exception);
 
-    /// <summary>Whether the failed statement has certainly changed nothing, and never will. An error of severity ERROR ends the transaction; any other error
-    /// leaves the commit in doubt.</summary>
+    /// <summary>Whether the failed statement certainly changed nothing. An error of severity ERROR rolls the transaction back; any other error leaves the
+    /// commit in doubt.</summary>
     public static bool IsRefusal(Exception exception) =>
         exception is PostgresException { InvariantSeverity: "ERROR" } error
         && !error.SqlState.StartsWith("08", StringComparison.Ordinal)
@@ -25,7 +25,7 @@ internal static class PostgresLogErrors
     {
         EventLogException => exception.Message,
         _ when IsOfDatabase(exception) => DatabaseErrors.Describe(exception),
-        OperationCanceledException => "the wait for the database was stopped",
+        OperationCanceledException => "the wait for the database was cancelled",
         _ => $"an internal error of this program ({exception.GetType().Name}); its stack trace is in the log of the process",
     };
 }

@@ -6,14 +6,14 @@ namespace RevenueAspire.EventLog.Postgres;
 internal static partial class PostgresLogMessages
 {
     [LoggerMessage(1104, LogLevel.Critical,
-        "{Name}: log {LogId} is missing or ends at another offset: the database was replaced or restored to an earlier state, and lacks the events that "
-        + "were acknowledged since then")]
+        "{Name}: log {LogId} is missing or ends at another offset: the database was replaced or restored to an earlier state, and events acknowledged "
+        + "since then are missing")]
     public static partial void Replaced(ILogger logger, string name, Guid logId);
 
     [LoggerMessage(1105, LogLevel.Warning, "{Name}: the log could not be closed at shutdown: {Reason}")]
     public static partial void NotClosed(ILogger logger, string name, string reason);
 
-    [LoggerMessage(1110, LogLevel.Information, "Log {LogId} of an ended process is compacted: {Rows} rows removed.")]
+    [LoggerMessage(1110, LogLevel.Information, "Compacted log {LogId} of an ended process: {Rows} rows removed.")]
     public static partial void Compacted(ILogger logger, Guid logId, int rows);
 
     [LoggerMessage(1111, LogLevel.Warning, "Logs in Postgres: {Reason}")]

@@ -47,7 +47,7 @@ public sealed class PostgresLogReader : ILogReader
     /// <summary>First offset still kept, as of the latest query of the log's end.</summary>
     public long FirstOffset => Volatile.Read(ref _firstOffset);
 
-    /// <summary>Opens a log for reading, whether or not its process runs.</summary>
+    /// <summary>Opens a log for reading, even if its process has ended.</summary>
     /// <exception cref="EventLogException">The database has no such log.</exception>
     /// <exception cref="IOException">The database cannot be queried now.</exception>
     public static PostgresLogReader Open(NpgsqlDataSource database, Guid logId)
@@ -94,8 +94,8 @@ public sealed class PostgresLogReader : ILogReader
 
     /// <summary>Reads the log's end from the database. With synchronous standbys, returns only an end that their quorum has.</summary>
     /// <remarks>A commit whose wait for the standbys was cancelled is visible, but after a failover the new primary may have other bytes at its offsets. The
-    /// ledger must never apply them (rule R1). A snapshot needs no quorum, because its log and ledger are of one server.</remarks>
-    /// <exception cref="EventLogException">The log is gone.</exception>
+    /// ledger must never apply them (rule R1). A snapshot needs no quorum, because it reads log and ledger from the same server.</remarks>
+    /// <exception cref="EventLogException">The log no longer exists.</exception>
     /// <exception cref="IOException">The database cannot be queried now, or its standbys have not confirmed the log's end.</exception>
     public long ReadDurableMark()
     {
@@ -137,7 +137,7 @@ public sealed class PostgresLogReader : ILogReader
     /// <summary>Copies bytes from a log offset, never past the end.</summary>
     /// <param name="offset">From <see cref="FirstOffset"/> to the end.</param>
     /// <param name="destination">Filled up to the end, the first damage, or one megabyte.</param>
-    /// <exception cref="EventLogException">The offset is outside the log, or the log is gone.</exception>
+    /// <exception cref="EventLogException">The offset is outside the log, or the log no longer exists.</exception>
     /// <exception cref="IOException">The database cannot be queried now.</exception>
     public LogRead Read(long offset, Span<byte> destination)
     {
@@ -164,11 +164,11 @@ public sealed class PostgresLogReader : ILogReader
                 var at = offset + copied;
                 if ((_cache.Find(at) ?? Load(at, at + Math.Min(WindowBytes, destination.Length - copied))) is not { } batch)
                 {
-                    // Retention may have removed it since the last query.
+                    // Retention may have removed the batch since the last query.
                     ReadDurableMark();
                     return copied > 0 ? new LogRead(copied, 0, null)
-                        : at < FirstOffset ? throw new EventLogException($"{Name}: offset {at} is no longer kept")
-                        : new LogRead(0, NextAfter(at), "the batch that was stored here is missing");
+                        : at < FirstOffset ? throw new EventLogException($"{Name}: retention has removed offset {at}")
+                        : new LogRead(0, NextAfter(at), "the batch at this offset is missing");
                 }
 
                 if (batch.Damage is not null)

@@ -5,8 +5,8 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
-/// <summary>Limits the size of a database's logs, regardless of the number of processes that end and start. Not thread-safe; any number of processes may have
-/// an instance.</summary>
+/// <summary>Limits the size of a database's logs, regardless of how many processes start and end. Not thread-safe. Every process may have an
+/// instance.</summary>
 /// <param name="database">The database.</param>
 /// <param name="options">Validated settings.</param>
 /// <param name="logger">Receives the results of compactions.</param>
@@ -101,8 +101,8 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
         }
     }
 
-    /// <summary>Forgets all idempotency keys but the newest, in two steps: it announces the new limit, and removes the keys <see cref="AnnouncedFor"/> later. A
-    /// client that read the old limit meanwhile can still rely on it.</summary>
+    /// <summary>Forgets all idempotency keys except the newest, in two steps. It announces the new limit, and removes the keys <see cref="AnnouncedFor"/>
+    /// later. During this time, a client that has read the old limit can rely on it.</summary>
     /// <param name="database">The database.</param>
     /// <param name="window">Number of keys to keep.</param>
     /// <param name="cancellationToken">Stops between two steps.</param>
@@ -138,7 +138,7 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
             return;
         }
 
-        // No bytes follow a closed log's end, so nothing is left to compare. Processors have one pass to notice that.
+        // No bytes follow the end of a closed log, so processors need none of its bytes for a comparison. They have one pass to notice that.
         var isFinished = log.IsClosed && applied >= log.End;
         var isAtRest = isFinished && !_finished.Add(log.LogId);
         if (isTooLong)

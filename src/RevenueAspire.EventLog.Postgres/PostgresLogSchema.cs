@@ -6,7 +6,7 @@ namespace RevenueAspire.EventLog.Postgres;
 /// <summary>Applies and checks <c>eventlog.sql</c>, which is embedded and also works with psql.</summary>
 public static class PostgresLogSchema
 {
-    /// <summary>SQLSTATE class of the errors with which the script refuses a database.</summary>
+    /// <summary>Class of the SQLSTATEs that the script raises to refuse a database.</summary>
     private const string RefusalClass = "RV";
 
     /// <summary>Comment of event_log, set by the script's last statement.</summary>
@@ -19,9 +19,9 @@ public static class PostgresLogSchema
     /// <summary>The script.</summary>
     public static string Script { get; } = ReadScript();
 
-    /// <summary>Applies the schema under an advisory lock, and checks the properties on which acknowledgements rely. Safe to call from several processes at
-    /// once, and cheap (two reads) if nothing has to be done.</summary>
-    /// <param name="connection">Open. Its role must be able to create tables, unless the tables exist.</param>
+    /// <summary>Applies the schema under an advisory lock, and checks the properties on which acknowledgements rely. Several processes may call it at once. It
+    /// costs two reads if the schema is up to date.</summary>
+    /// <param name="connection">An open connection. The role needs the right to create tables, unless they exist.</param>
     /// <param name="cancellationToken">Cancels; the schema is then applied completely or not at all.</param>
     /// <exception cref="EventLogException">The database cannot hold a log. It is not UTF-8, or its tables are incomplete, changed, UNLOGGED, without a key, or
     /// in more than one schema. The message names the cause and a repair that keeps all data.</exception>

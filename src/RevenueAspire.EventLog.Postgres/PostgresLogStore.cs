@@ -12,7 +12,7 @@ namespace RevenueAspire.EventLog.Postgres;
 /// refused until the next session has read it back: see <see cref="LogSession"/>.</remarks>
 public sealed class PostgresLogStore : ILogStore
 {
-    /// <summary>How long an append in doubt waits for the next session to read it back; far below the time-outs of clients.</summary>
+    /// <summary>Maximum wait of an append in doubt for the next session, which reads it back. Far below the time-outs of clients.</summary>
     private static readonly TimeSpan DefaultInDoubtTimeout = TimeSpan.FromSeconds(3);
 
     /// <summary>Limits retries over a key that another process wrote and rolled back; such a key settles soon.</summary>
@@ -84,7 +84,7 @@ public sealed class PostgresLogStore : ILogStore
     }
 
     /// <summary>Begins a log, without waiting for the database: until it is reached, the writer refuses appends.</summary>
-    /// <param name="database">The database. The writer holds one connection permanently, and further ones for moments.</param>
+    /// <param name="database">The database. The writer holds one connection permanently, and others briefly.</param>
     /// <param name="options">Validated settings.</param>
     /// <param name="loggers">Create the loggers for failures and recoveries of the database.</param>
     public static EventLogWriter StartWriter(NpgsqlDataSource database, EventLogOptions options, ILoggerFactory loggers) =>
@@ -102,7 +102,7 @@ public sealed class PostgresLogStore : ILogStore
 
     bool ILogStore.TryGetKey(UInt128 key, out KnownKey known)
     {
-        // Another process may have written the key, so only a commit can know.
+        // Another process may have written the key, so only the commit can find it.
         known = default;
         return false;
     }
@@ -135,7 +135,7 @@ public sealed class PostgresLogStore : ILogStore
                 _inDoubtEnd = null;
                 if (!outcome.Moved)
                 {
-                    // No key was known, so another process considered this one dead and closed or took over its log. Nothing of the commit was written.
+                    // No key was known, so another process has closed or taken over the log because it considered this process dead. The commit wrote nothing.
                     return outcome.Known.Count > 0 ? new CommitResult(batch.From, 0, outcome.Known) : throw new LogClosedException();
                 }
 
@@ -144,7 +144,7 @@ public sealed class PostgresLogStore : ILogStore
                 return new CommitResult(batch.From, batch.To - batch.From);
             }
 
-            // All groups were answered while the commit was overdue, and the commit failed.
+            // The commit failed after its groups had already been answered as overdue.
             return new CommitResult(_session!.End, 0, []);
         }
         catch (LogClosedException closed)
@@ -162,7 +162,7 @@ public sealed class PostgresLogStore : ILogStore
         }
     }
 
-    /// <summary>Connects, and settles the commit in doubt of the last session: it is in the log now, or never will be.</summary>
+    /// <summary>Connects, and settles the last session's commit in doubt: it is in the log, or it never will be.</summary>
     InDoubtOutcome ILogStore.Recover(ICommitObserver observer, TimeSpan timeLeft, CancellationToken stop)
     {
         LogSession? session = null;

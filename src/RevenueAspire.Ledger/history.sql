@@ -1,27 +1,27 @@
--- The history of the ledger: which events make up each balance. Created when History:Enabled is first set, and removed by the command "history drop".
--- db.sql is not changed by it. LedgerHistory applies this script in one transaction.
+-- The history of the ledger: the events that make up each balance. A processor creates these tables when History:Enabled is first set, and the command
+-- "history drop" removes them. The tables of db.sql stay as they are. LedgerHistory applies this script in one transaction.
 
 -- One row: the state of the history.
 create table history_state (
   only_row      boolean primary key default true check (only_row),
   version       integer not null,               -- of these tables
-  history_id    uuid not null,                  -- random: a processor that knows numbers of an earlier history is recognised by it
+  history_id    uuid not null,                  -- random: the guard refuses a processor that still uses the numbers of an earlier history
   started_at    timestamptz not null default now(),
-  kept_at       timestamptz,                    -- set by "history keep": rows end here
-  retained_from timestamptz                     -- start of the oldest partition, after retention dropped one; null: none was dropped
+  kept_at       timestamptz,                    -- set by "history keep": no rows are written after it
+  retained_from timestamptz                     -- start of the oldest partition; null until retention drops one
 );
 
--- Application order, over all users. The upper bits number the partition: the first value of a partition is its number times 2^40, and a value of a user is
--- drawn while the user's balance is locked. So values ascend in the order in which a user's events were applied, without a clock.
--- Partition 0 holds the rows that "history build" adds: they come before all others.
+-- The order of application, over all users. The upper bits are the partition's number: the first value of a partition is its number times 2^40. A merge draws
+-- a user's value while the user's balance is locked, so values ascend in the order in which a user's events were applied, without a clock.
+-- Partition 0 contains the rows that "history build" adds. They precede all others.
 create sequence history_seq as bigint minvalue 1099511627776 no cycle;
 
 create table history_partition (
   number     integer primary key,
-  started_at timestamptz not null               -- its rows were applied from here to the start of the next one
+  started_at timestamptz not null               -- its rows were applied between this time and the start of the next partition
 );
 
--- Sources and names by short numbers.
+-- Short numbers of sources and names.
 create table history_source (
   source_no integer generated always as identity primary key,
   source_id uuid not null unique,
@@ -35,7 +35,7 @@ create table history_type (
   unique (name, sign)
 );
 
--- Events that were applied and have no rows: those from before the history began. After "history build" there are none.
+-- Applied events without rows: those from before the history began. The table is empty after "history build".
 create table history_missing (
   source_id    uuid not null,
   from_offset  bigint not null,
@@ -45,20 +45,20 @@ create table history_missing (
   primary key (source_id, from_offset, after_user)
 );
 
--- Some events of one user from one source, applied by one statement; the view user_event has a row for each event.
+-- Each row contains events of one user and one source that one statement applied. The view user_event has one row per event.
 create table event_history (
   seq       bigint not null,
-  at        timestamptz not null,               -- log: server time of the first event; file: when they were applied. All events of a row are of one hour (UTC)
+  at        timestamptz not null,               -- log: server time of the first event; file: time of application. All events of a row are from the same hour (UTC)
   source_no integer not null,
   user_id   text collate "C" not null,
   revenue   numeric not null,                   -- sum of the row's events
-  balance   numeric not null,                   -- of the user after the row's events
+  balance   numeric not null,                   -- the user's balance after the row's events
   events    bytea not null,                     -- see HistoryCodec
   primary key (user_id, seq)
 ) partition by range (seq);
 create index event_history_at on event_history using brin (at);
 
--- The column "events" as rows. In SQL for people: the programs decode it in HistoryCodec.
+-- Decodes the column "events" for people who use SQL. The programs use HistoryCodec instead.
 create function history_events(events bytea, at timestamptz, is_log boolean)
 returns table ("offset" bigint, type_no integer, value bigint, "time" timestamptz)
 language plpgsql immutable strict parallel safe as $$
@@ -93,7 +93,7 @@ begin
   end loop;
 end $$;
 
--- A row for each event. "order by seq, offset" is the order in which a user's events were applied.
+-- One row per event. "order by seq, offset" returns a user's events in the order in which they were applied.
 create view user_event as
 select h.user_id, s.source_id, e."offset", e."time", t.name, e.value,
   case when s.is_log then replace(s.source_id::text, '-', '') || ':' || e."offset" end as receipt, h.seq
@@ -102,8 +102,8 @@ join history_source s using (source_no)
 cross join lateral history_events(h.events, h.at, s.is_log) e
 join history_type t using (type_no);
 
--- Stops a processor that would change balances without their history, and one that would write to an ended history. Each statement that writes history sets
--- revenue.history to the history's id in its transaction. The argument is the id, or '' after "history keep".
+-- Stops a processor that would change balances without writing history, or write to an ended history. A transaction that writes history sets
+-- revenue.history to the history's id. The argument is the id, or '' after "history keep".
 create function history_guard() returns trigger language plpgsql as $$
 declare
   writer text := coalesce(current_setting('revenue.history', true), '');
@@ -116,7 +116,7 @@ begin
     else 'the history that this processor writes was ended by another session: start the processor again' end;
 end $$;
 
--- All that was applied up to here has no rows. The caller holds locks on the tables of the ledger, so no statement is half way.
+-- Record everything applied so far as missing. The caller holds locks on the ledger's tables, so no merge is running.
 insert into history_missing (source_id, from_offset, end_offset, after_user)
 select source_id, 0, applied_through, '' from event_source where applied_through > 0;
 

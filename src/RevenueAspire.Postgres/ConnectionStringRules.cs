@@ -15,14 +15,14 @@ public static class ConnectionStringRules
     private static readonly string[] Utf8 = ["UTF8", "UTF-8", "unicode"];
 
     /// <summary>
-    /// Adds defaults for keywords that the user has not set. A pool of 24 connections, so that three services fit into Postgres' default of 100. A keepalive,
-    /// to detect a dead peer within a minute. No Kerberos encryption. With several hosts, only a primary is used, and the hosts are checked every second.
-    /// Encoding and prepared statements are always set by this program, even if the environment has other values.
+    /// Adds defaults for keywords that the user has not set. The pool has 24 connections, so that three services fit into Postgres' default of 100. A
+    /// keepalive detects a dead peer within a minute. Kerberos encryption is off. With several hosts, the driver uses only a primary, and checks the hosts
+    /// every second. This method always sets the encoding and the prepared statements, regardless of the environment.
     /// </summary>
     /// <param name="setting">Name of the setting, for messages.</param>
     /// <param name="connectionString">The connection string as the user wrote it.</param>
     /// <param name="applicationName">Shown in pg_stat_activity unless the connection string sets it.</param>
-    /// <param name="leastConnections">Number of connections that the program holds at once.</param>
+    /// <param name="leastConnections">Minimum pool size that the program needs.</param>
     /// <exception cref="FormatException">The connection string cannot work. The message is one line that names the keyword.</exception>
     public static string Complete(string setting, string connectionString, string applicationName, int leastConnections)
     {
@@ -110,7 +110,7 @@ public static class ConnectionStringRules
             if (!IsKeyword(keyword))
             {
                 throw new FormatException(
-                    $"{setting}: the driver does not know the keyword with number "
+                    $"{setting}: the driver does not know keyword number "
                     + $"{pairs.Keys.Cast<string>().TakeWhile(other => other != keyword).Count() + 1} of {pairs.Count}. {Form}");
             }
 
@@ -137,17 +137,17 @@ public static class ConnectionStringRules
     private static void Refuse(string setting, NpgsqlConnectionStringBuilder builder, int leastConnections)
     {
 #pragma warning disable CS0618 // Obsolete in the driver, but the user may still set it.
-        Require(!builder.Multiplexing, "Multiplexing must be off: one connection would carry the transactions of several callers.");
+        Require(!builder.Multiplexing, "Multiplexing must be off: it would mix the transactions of several callers on one connection.");
 #pragma warning restore CS0618
         Require(builder.ReadBufferSize >= LeastBufferBytes, $"Read Buffer Size must be at least {LeastBufferBytes} (bytes).");
         Require(builder.WriteBufferSize >= LeastBufferBytes, $"Write Buffer Size must be at least {LeastBufferBytes} (bytes).");
-        Require(IsUtf8(builder.ClientEncoding), "Client Encoding must be UTF8: with any other, wrong user ids would be written.");
-        Require(IsUtf8(builder.Encoding), "Encoding must be UTF8: with any other, wrong user ids would be written.");
+        Require(IsUtf8(builder.ClientEncoding), "Client Encoding must be UTF8: any other encoding would write wrong user ids.");
+        Require(IsUtf8(builder.Encoding), "Encoding must be UTF8: any other encoding would write wrong user ids.");
         Require(builder.MinPoolSize <= builder.MaxPoolSize || !builder.ShouldSerialize("Maximum Pool Size"),
-            "Minimum Pool Size must not be above Maximum Pool Size.");
+            "Minimum Pool Size must not exceed Maximum Pool Size.");
         Require(
             !builder.Pooling || builder.MaxPoolSize >= leastConnections,
-            $"Maximum Pool Size must be at least {leastConnections}: with EventLog:Engine=Postgres the log keeps one connection permanently, and reads need "
+            $"Maximum Pool Size must be at least {leastConnections}: with EventLog:Engine=Postgres the log holds one connection permanently, and reads need "
             + "another.");
         Require(
             builder.TargetSessionAttributes is null || builder.Host!.Contains(',') || string.Equals(

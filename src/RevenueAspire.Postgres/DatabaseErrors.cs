@@ -8,8 +8,8 @@ namespace RevenueAspire.Postgres;
 /// <remarks>A SQLSTATE is classified by its full code. The class of a code decides only if the code is not listed.</remarks>
 public static class DatabaseErrors
 {
-    /// <summary>The driver's message if several hosts are configured and none of them is currently a primary. The driver has no type for it; a test compares
-    /// the text with the real driver.</summary>
+    /// <summary>The driver's message if several hosts are configured and none of them is currently a primary. The driver has no exception type for this error,
+    /// so a test compares the text with the real driver.</summary>
     private const string NoSuitableHost = "No suitable host was found.";
 
     /// <summary>Whether the same call may succeed later. False for an error of the data or the schema, and for any exception that is not a database
@@ -54,11 +54,11 @@ public static class DatabaseErrors
         _ => false,
     };
 
-    /// <summary>Drops the pooled connections of a data source after an error that a pooled connection would repeat: read-only, shut down, or a lost prepared
-    /// statement. Thread-safe.</summary>
+    /// <summary>Drops the pooled connections of a data source after an error that a pooled connection would repeat: a read-only session, a shutdown, or a lost
+    /// prepared statement. Does nothing after any other error. Thread-safe.</summary>
     /// <remarks>
     /// A session keeps the <c>default_transaction_read_only</c> of its start, and a connection to a former primary stays read-only. Only a new physical
-    /// connection can work. A connection in use closes when it is returned. Any other error changes nothing.
+    /// connection can work. A connection in use closes when its user returns it to the pool.
     /// </remarks>
     /// <param name="database">The source of the failed call.</param>
     /// <param name="exception">The error.</param>
@@ -91,7 +91,7 @@ public static class DatabaseErrors
 
     private const string IdleSessionTimeout = "57P05";
 
-    /// <summary>Class of the codes with which the ledger's own schema refuses; the message names the repair.</summary>
+    /// <summary>Class of the codes that the ledger's schema raises. Their messages name the repair.</summary>
     private const string RefusalClass = "RV";
 
     /// <summary>Whether the same statement on the same data fails again until an operator changes the data, the schema, a privilege or a trigger.</summary>
@@ -131,19 +131,19 @@ public static class DatabaseErrors
             PostgresException postgres => Describe(postgres),
             SessionSettingException or NpgsqlException { InnerException: null, IsTransient: true } => error.Message,
             NpgsqlException { InnerException: AggregateException { InnerExceptions: [var first, ..] } } =>
-                $"none of the database's hosts can be used; the first: {Describe(first)}",
+                $"none of the database's hosts is usable; error of the first host: {Describe(first)}",
             NpgsqlException { InnerException: null, Message: NoSuitableHost } =>
                 "none of the database's hosts is a primary now: a failover is under way, or correct Host and Target Session Attributes in " + Setting,
             NpgsqlException { InnerException: SocketException socket } => Describe(socket),
             SocketException socket => Describe(socket),
             TimeoutException or NpgsqlException { InnerException: TimeoutException } =>
-                "the database did not answer in time: check that it runs, that host and port are right, and that it is not overloaded",
-            NpgsqlException { InnerException: null } => $"the database could not be used: {error.Message.TrimEnd('.')}: check Password / SSL Mode in {Setting}",
+                "the database did not answer in time: check that it is running, that host and port are correct, and that it is not overloaded",
+            NpgsqlException { InnerException: null } => $"cannot use the database: {error.Message.TrimEnd('.')}: check Password and SSL Mode in {Setting}",
             NpgsqlException { InnerException: AuthenticationException refused } =>
                 $"the database's certificate was refused ({refused.Message.TrimEnd('.')}): check SSL Mode and Root Certificate in {Setting}",
-            NpgsqlException { InnerException: IOException broken } => $"the connection to the database broke ({broken.Message}): check that it runs",
-            NpgsqlException => $"the database could not be used: {error.Message}",
-            ObjectDisposedException disposed when IsOfBrokenConnection(disposed) => "the connection to the database broke: check that it runs",
+            NpgsqlException { InnerException: IOException broken } => $"the connection to the database broke ({broken.Message}): check that it is running",
+            NpgsqlException => $"cannot use the database: {error.Message}",
+            ObjectDisposedException disposed when IsOfBrokenConnection(disposed) => "the connection to the database broke: check that it is running",
             _ => error.Message,
         });
     }
@@ -163,44 +163,44 @@ public static class DatabaseErrors
             + "processors",
         PostgresErrorCodes.CannotConnectNow => $"the database is not ready ({error.MessageText}): wait until it has started",
         PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.DatabaseDropped or IdleSessionTimeout =>
-            $"the database closed the connection ({error.MessageText}): check that it runs",
-        PostgresErrorCodes.LockNotAvailable => "another session holds a lock for too long: look at pg_stat_activity for an open transaction",
+            $"the database closed the connection ({error.MessageText}): check that it is running",
+        PostgresErrorCodes.LockNotAvailable => "another session has held a lock for too long: check pg_stat_activity for an open transaction",
         PostgresErrorCodes.QueryCanceled => $"the statement was cancelled ({error.MessageText}): the database is overloaded, or statement_timeout is too short",
         PostgresErrorCodes.ReadOnlySqlTransaction =>
-            $"the database is read-only: {Setting} must lead to the primary, and default_transaction_read_only must be off (ALTER DATABASE, ALTER ROLE, "
+            $"the database is read-only: {Setting} must point to the primary, and default_transaction_read_only must be off (ALTER DATABASE, ALTER ROLE, "
             + "PGOPTIONS, Options)",
-        PostgresErrorCodes.DiskFull => $"the database has no disk space left ({error.MessageText}): make room on its disk",
-        PostgresErrorCodes.InsufficientPrivilege => $"the role lacks a right ({error.MessageText}): grant it, or use the owner of the tables",
+        PostgresErrorCodes.DiskFull => $"the database has no disk space left ({error.MessageText}): free space on its disk",
+        PostgresErrorCodes.InsufficientPrivilege => $"the role lacks a privilege ({error.MessageText}): grant it, or connect as the owner of the tables",
         PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn =>
             $"a table or column is missing ({error.MessageText}): check Database and Search Path in {Setting}, and apply db.sql",
         PostgresErrorCodes.DuplicatePreparedStatement or PostgresErrorCodes.InvalidSqlStatementName =>
-            $"a prepared statement was lost ({error.MessageText}): a pooler gives each transaction another session; this process goes on without named "
-            + $"statements. Set No Reset On Close=true in {Setting}",
+            $"a prepared statement was lost ({error.MessageText}), because a pooler gives each transaction another session. This process continues without "
+            + $"named statements. Set No Reset On Close=true in {Setting}",
         PostgresErrorCodes.ProtocolViolation =>
-            $"the server or the pooler before it refused ({error.MessageText}): see its log. A pooler that does not know a start parameter needs it in "
-            + $"ignore_startup_parameters, or {Setting} without Options and Search Path, and no PGOPTIONS",
+            $"the server or a pooler reported a protocol error ({error.MessageText}): see its log. If a pooler does not support a startup parameter, add it to "
+            + $"ignore_startup_parameters, or remove Options and Search Path from {Setting} and unset PGOPTIONS",
         PostgresErrorCodes.ObjectNotInPrerequisiteState when error.InvariantSeverity == "FATAL" =>
-            $"the database takes no connections ({error.MessageText}): ALTER DATABASE ... ALLOW_CONNECTIONS true, or correct Database in {Setting}",
+            $"the database does not accept connections ({error.MessageText}): ALTER DATABASE ... ALLOW_CONNECTIONS true, or correct Database in {Setting}",
         PostgresErrorCodes.ObjectNotInPrerequisiteState =>
-            $"the state of a table or of the server does not allow the write ({error.MessageText}): look at publications and replica identity of the table "
-            + "that it names",
+            $"the state of a table or of the server does not allow the write ({error.MessageText}): check the publications and the replica identity of the "
+            + "named table",
         PostgresErrorCodes.RaiseException => $"a trigger or function in the database refused the write ({error.MessageText}): {Raiser(error)}",
         _ when error.SqlState.StartsWith(RefusalClass, StringComparison.Ordinal) => error.MessageText,
-        _ => $"the database answered with an error: {error.MessageText} (SQLSTATE {error.SqlState})",
+        _ => $"the database returned an error: {error.MessageText} (SQLSTATE {error.SqlState})",
     };
 
-    /// <summary>Names the function. The first line of the context is the innermost.</summary>
+    /// <summary>Names the function that raised the error. The first line of the context is the innermost function.</summary>
     private static string Raiser(PostgresException error) => error.Where is { Length: > 0 } where
         ? $"correct or drop it: {where.Split('\n')[0]}"
-        : "look for triggers on the tables of db.sql";
+        : "check the triggers on the tables of db.sql";
 
     private static string Describe(SocketException error) => error.SocketErrorCode switch
     {
-        SocketError.ConnectionRefused => $"nothing answers at the database's host and port (connection refused): start Postgres, or correct {Setting}",
-        SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain => $"the database's host name is not known: correct Host in {Setting}",
+        SocketError.ConnectionRefused => $"no server listens on the database's host and port (connection refused): start Postgres, or correct {Setting}",
+        SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain => $"the database's host name cannot be resolved: correct Host in {Setting}",
         SocketError.TimedOut or SocketError.HostUnreachable or SocketError.NetworkUnreachable =>
-            $"the database's host cannot be reached: check the network, and Host in {Setting}",
-        _ => $"the connection to the database broke ({error.Message}): check that it runs",
+            $"the database's host is unreachable: check the network, and Host in {Setting}",
+        _ => $"the connection to the database broke ({error.Message}): check that it is running",
     };
 
     private static string OneLine(string message) => message.ReplaceLineEndings(" ");

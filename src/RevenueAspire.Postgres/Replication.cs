@@ -3,8 +3,8 @@ namespace RevenueAspire.Postgres;
 /// <summary>SQL and names for commits that must be on more than one machine (rules R1, R2 and R4). Stateless.</summary>
 public static class Replication
 {
-    /// <summary>The Postgres routine that waits for synchronous standbys. A cancelled wait ends in success, with a warning that names this routine in every
-    /// language.</summary>
+    /// <summary>The Postgres routine that waits for synchronous standbys. If the wait is cancelled, the commit succeeds with a warning. The warning names this
+    /// routine in every language.</summary>
     public const string WaitRoutine = "SyncRepWaitForLSN";
 
     /// <summary>SQL: synchronous_commit of a transaction that is acknowledged. At least <c>on</c>, which waits for a flush by the quorum; a stricter setting

@@ -17,11 +17,11 @@ public sealed class SessionCheck
 
     private readonly bool _isPooler;
 
-    /// <summary>Prepares the settings of a data source before it is built: its connections are not reset between two uses.</summary>
-    /// <param name="settings">If the user has set No Reset On Close=true, a pooler is assumed.</param>
+    /// <summary>Changes the settings of a data source before it is built, so that its connections are not reset between two uses.</summary>
+    /// <param name="settings">No Reset On Close=true, set by the user, means that there is a pooler.</param>
     /// <remarks>
-    /// No part leaves state in a session. The driver would send a reset before the next statement without waiting for its end. Between the two, a pooler may
-    /// give the session to another client. A statement that was longer than the pooler's buffer was then cut in two.
+    /// A reset is unnecessary, because no part leaves state in a session. It is also harmful with a pooler: the driver sends the reset together with the next
+    /// statement. After the reset, a pooler may give the session to another client, and cut a statement that is longer than its buffer in two.
     /// </remarks>
     public SessionCheck(NpgsqlConnectionStringBuilder settings)
     {
@@ -106,7 +106,7 @@ public sealed class SessionCheck
                 + $"{Places("Search Path", "search_path")}");
         }
 
-        // Compare-and-set and the lock of the files require it: a statement must see everything that was committed before it.
+        // Compare-and-set and the advisory lock for files require read committed: each statement must see everything that was committed before it.
         return settings.Isolation == "read committed"
             ? settings.IsReadOnly : throw Refusal("default_transaction_isolation", settings.Isolation, "read committed");
     }
@@ -114,8 +114,8 @@ public sealed class SessionCheck
     private static NpgsqlCommand SourceOf(NpgsqlConnection connection) =>
         new(Source, connection) { Parameters = { new() { Value = "default_transaction_read_only" } } };
 
-    /// <summary>A read-only phase that an operator sets for a database or a role will end. One from the environment of this process lasts as long as the
-    /// process.</summary>
+    /// <summary>Refuses read-only sessions that this process requests, because they would last as long as the process. Accepts read-only sessions that an
+    /// operator set for a database or a role, because the operator will end them.</summary>
     private static void CheckReadOnly(string? source)
     {
         if (source == "client")

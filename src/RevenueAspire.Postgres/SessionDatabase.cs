@@ -2,9 +2,9 @@ using Npgsql;
 
 namespace RevenueAspire.Postgres;
 
-/// <summary>The database for a part that needs a dedicated session, because a notification reaches only the session that listens. Thread-safe.</summary>
+/// <summary>A data source for code that needs a dedicated session, such as <c>LISTEN</c>. Thread-safe.</summary>
 /// <param name="source">Bypasses a pooler if a direct connection is configured.</param>
-/// <param name="isSeparate">Whether this object owns the source; otherwise all parts share it.</param>
+/// <param name="isSeparate">Whether this object owns and disposes the source; otherwise the source is shared.</param>
 public sealed class SessionDatabase(NpgsqlDataSource source, bool isSeparate) : IAsyncDisposable, IDisposable
 {
     /// <summary>The source.</summary>

@@ -18,7 +18,7 @@ public sealed class ConnectionTests
         var log = PostgresLogStore.StartWriter(nothing, new EventLogOptions(), slow);
         await slow.Reached.WaitAsync(Eventually.DefaultLimit);
 
-        // The slow logger still blocks in the message about the database. An append is refused meanwhile.
+        // The slow logger still blocks in the message about the database, but an append is already refused.
         var append = Task.Run(() => PostgresLog.AppendAsync(log, "a"));
         Assert.Equal(AppendStatus.Unavailable, (await append.WaitAsync(Eventually.DefaultLimit)).Status);
         slow.Release();

@@ -44,7 +44,7 @@ public sealed class QuorumTests : IAsyncLifetime
         Assert.Equal("a commit waits for the database's synchronous standbys", log.Status.Reason);
         Assert.Equal(AppendStatus.Unavailable, (await PostgresLog.AppendAsync(log, "b")).Status);
 
-        // This process has not ended the wait, and the same commit is confirmed once a standby is available.
+        // The process has not cancelled the wait, so the same commit is confirmed once a standby is available.
         await Task.Delay(TimeSpan.FromSeconds(2 * CommandSeconds));
         Assert.Equal((WriterState.Waiting, 1), (log.Status.State, await ExecuteAsync(Waiting)));
 
@@ -204,7 +204,7 @@ public sealed class QuorumTests : IAsyncLifetime
     {
         await ExecuteAsync($"alter system set synchronous_standby_names = '{names}'");
         await ReloadAsync("synchronous_standby_names", names);
-        // Backends reload settings one by one, so wait until commits really wait, or no longer do.
+        // Backends reload settings one at a time, so poll until commits wait, or no longer wait.
         await Eventually.IsTrueAsync(async () => await ProbeAsync() == (names.Length > 0));
     }
 

@@ -31,7 +31,7 @@ public sealed class RetentionTests
         var ids = await RunProcessesAsync(database);
         await RunTwiceAsync(database, retainBytes: 7_500);
 
-        // The third log is a single row by now, and only a part of it should be kept.
+        // The third log is now a single row, and retention should keep only a part of it.
         Assert.Equal(9_000m, await database.ScalarAsync<decimal>("select sum(to_offset - from_offset) from event_log_batch"));
         Assert.Equal(3, (await PostgresLogs.ListAsync(database.Database, CancellationToken.None)).TakeLast(3).Count(log => log.FirstOffset < log.End));
 
@@ -90,7 +90,7 @@ public sealed class RetentionTests
         static StoredBatch Batch(long from, long to) => new(from, to, new byte[to - from], null);
     }
 
-    /// <summary>A pass may remove the logs that the pass before found completely applied.</summary>
+    /// <summary>Runs two passes: the second may remove logs that the first found completely applied.</summary>
     private static Task RunTwiceAsync(PostgresLog database, long retainBytes, long? applied = Commits * CommitBytes) =>
         RunAsync(database, LogRetention.Applied, retainBytes, applied, passes: 2);
 

@@ -22,7 +22,7 @@ public sealed class ConnectionStringRulesTests
     [InlineData("Host=h;Write Buffer Size=512;Password=s3cret-p4ss", "Write Buffer Size must be at least 4096")]
     [InlineData("Host=h;Client Encoding=LATIN1;Password=s3cret-p4ss", "Client Encoding must be UTF8")]
     [InlineData("Host=h;Encoding=iso-8859-1;Password=s3cret-p4ss", "Encoding must be UTF8")]
-    [InlineData("Host=h;Minimum Pool Size=10;Maximum Pool Size=5;Password=s3cret-p4ss", "Minimum Pool Size must not be above")]
+    [InlineData("Host=h;Minimum Pool Size=10;Maximum Pool Size=5;Password=s3cret-p4ss", "Minimum Pool Size must not exceed")]
     [InlineData("Host=h;Maximum Pool Size=1;Password=s3cret-p4ss", "Maximum Pool Size must be at least 2")]
     [InlineData("Host=h;Target Session Attributes=primary;Password=s3cret-p4ss", "Target Session Attributes needs several hosts")]
     [InlineData("Host=h;Root Certificate=/no/such/file;Password=s3cret-p4ss", "Root Certificate names a file that does not exist")]

@@ -1,5 +1,5 @@
 -- The tables of logs in Postgres (EventLog:Engine=Postgres). The programs apply this script at start; it also works with psql (psql -f eventlog.sql).
--- Both are safe at any time, with or without existing tables. Everything happens in one transaction.
+-- Both are safe at any time, with or without existing tables. The script is one transaction.
 
 begin;
 
@@ -14,7 +14,7 @@ declare
 begin
   if current_setting('server_encoding') <> 'UTF8' then
     raise exception using errcode = 'RV001', message = format(
-      'the database "%s" has the encoding %s, but events are UTF-8: create another one with "create database %I template template0 encoding ''UTF8'' locale ''C''" and name it in ConnectionStrings:revenuedb',
+      'the database "%s" uses the encoding %s, but events are UTF-8: create another database with "create database %I template template0 encoding ''UTF8'' locale ''C''" and set it in ConnectionStrings:revenuedb',
       current_database(), current_setting('server_encoding'), left(current_database(), 58) || '_utf8');
   end if;
 
@@ -47,9 +47,9 @@ create table if not exists event_log (
   writer       text not null,                  -- host and process, as text for people
   first_offset bigint not null default 0,      -- retention has removed everything before it
   end_offset   bigint not null default 0,      -- the durable mark; moves in the transaction that writes the bytes before it
-  epoch        bigint not null default 0,      -- each append names it; raising it makes earlier appends that are still running fail
+  epoch        bigint not null default 0,      -- each append names it; raising it makes running appends of earlier sessions fail
   is_closed    boolean not null default false, -- no process appends any more
-  alive_until  timestamptz not null,           -- the process renews it regularly
+  alive_until  timestamptz not null,           -- renewed regularly by the process; after it, another process closes the log
   created_at   timestamptz not null default now(),
   check (first_offset between 0 and end_offset)
 ) with (fillfactor = 50);
@@ -86,7 +86,7 @@ create table if not exists event_log_memory (
   keys_from  bigint not null default 0,        -- keys from this number on are remembered
   is_only    boolean primary key default true check (is_only)
 );
--- When keys_from last moved: the keys before it are removed only some minutes later.
+-- The time at which keys_from last moved. The keys before it are removed some minutes later.
 alter table event_log_memory add column if not exists announced_at timestamptz not null default '-infinity';
 insert into event_log_memory (memory_id) values (gen_random_uuid()) on conflict do nothing;
 
@@ -117,7 +117,7 @@ begin
   select string_agg(format('%I', t), ', ' order by t), string_agg(format('alter table %I set logged', t), '; ' order by t) into found, repair
     from unnest(tables) as t join pg_class c on c.oid = to_regclass(t) where c.relpersistence <> 'p';
   if found is not null then
-    raise exception using errcode = 'RV006', message = format('UNLOGGED: %s would be empty after a crash of Postgres, and acknowledged events lost: run "%s" and start again', found, repair);
+    raise exception using errcode = 'RV006', message = format('UNLOGGED: %s would be empty after a crash of Postgres, and acknowledged events would be lost: run "%s" and start again', found, repair);
   end if;
 
   select string_agg(format('%s(%s)', t.name, t.columns), '; ' order by t.name collate "C") into found from (
@@ -128,7 +128,7 @@ begin
     from unnest(tables) as n) as t;
   if found <> expected then
     raise exception using errcode = 'RV004', detail = found, message =
-      'the tables of the event log were made by another version of this program, or changed, and this one does not change them: use that version, or undo the change';
+      'the tables of the event log were changed, or another version of this program created them, and this version does not upgrade them: use that version, or undo the change';
   end if;
 
   select format('(%s) of %s', k.columns, k.name) || case when i.indexrelid is null then ' is missing' else ' is deferrable' end,
@@ -142,7 +142,7 @@ begin
         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = o.number where o.place <= i.indnkeyatts)) as i on true
     where i.indimmediate is not true limit 1;
   if found is not null then
-    raise exception using errcode = 'RV007', message = format('the key %s, on which acknowledgements rely: run "%s" and start again', found, repair);
+    raise exception using errcode = 'RV007', message = format('the key %s, but acknowledgements rely on it: run "%s" and start again', found, repair);
   end if;
 end $check$;
 

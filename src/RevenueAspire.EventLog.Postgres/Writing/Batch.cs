@@ -12,7 +12,7 @@ internal enum BatchEncoding : short
     Brotli = 1,
 }
 
-/// <summary>Bytes and keys of one group commit at a given offset. Not thread-safe; disposed after the answer.</summary>
+/// <summary>Bytes and keys of one group commit at a given offset. Not thread-safe. Dispose it after the commit.</summary>
 internal sealed class Batch : IDisposable
 {
     /// <summary>Bytes below which compression costs more than it saves.</summary>
@@ -108,7 +108,7 @@ internal sealed class Batch : IDisposable
             return (compressed, length);
         }
 
-        // Store bytes that do not shrink uncompressed.
+        // If compression does not shrink the bytes, store them uncompressed.
         ArrayPool<byte>.Shared.Return(compressed);
         return (null, 0);
     }
@@ -116,5 +116,5 @@ internal sealed class Batch : IDisposable
 
 /// <summary>Outcome of a batch.</summary>
 /// <param name="Moved">Whether the log's end moved, with bytes and keys in the same transaction.</param>
-/// <param name="Known">Keys that were already known, so that nothing was written.</param>
+/// <param name="Known">Keys that were already known. If there are any, nothing was written.</param>
 internal readonly record struct CommitOutcome(bool Moved, List<KnownKey> Known);

@@ -8,14 +8,14 @@ namespace RevenueAspire.EventLog.Postgres.Writing;
 internal sealed class CommitAbandonedException() : TimeoutException("the database does not answer");
 
 /// <summary>Waits for a commit, and reports a slow one. Used by the writer thread.</summary>
-/// <remarks>A commit is never cancelled: Postgres answers a cancelled wait for its standbys with success (rule R1). Instead the writer thread stops waiting,
+/// <remarks>It never cancels a commit, because Postgres reports success after a cancelled wait for standbys (rule R1). Instead the writer thread stops waiting,
 /// and may abandon the connection.</remarks>
 internal sealed class CommitWait(NpgsqlDataSource database, TimeSpan patience)
 {
     /// <summary>Interval of the queries for the reason of an overdue commit.</summary>
     private static readonly TimeSpan AskInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>If the server has not shown the commit as waiting for this long, the commit and its connection are abandoned.</summary>
+    /// <summary>The writer abandons the commit and its connection if the server has not listed the commit as waiting for this long.</summary>
     private static readonly TimeSpan LostPatience = TimeSpan.FromSeconds(30);
 
     /// <summary>Commits, and disposes of the batch.</summary>
@@ -91,7 +91,7 @@ internal sealed class CommitWait(NpgsqlDataSource database, TimeSpan patience)
             return await command.ExecuteScalarAsync(limit.Token).ConfigureAwait(false) switch
             {
                 "SyncRep" => "a commit waits for the database's synchronous standbys",
-                string other => $"a commit takes long in the database, which waits for: {other}",
+                string other => $"a commit is slow; the database waits for: {other}",
                 _ => null,
             };
         }

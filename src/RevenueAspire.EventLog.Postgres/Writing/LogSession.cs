@@ -10,7 +10,7 @@ namespace RevenueAspire.EventLog.Postgres.Writing;
 /// <summary>The writer's connection, with the right to append to one log. Each append names the log's end and this session's epoch. Not thread-safe.</summary>
 internal sealed class LogSession : IAsyncDisposable
 {
-    /// <summary>How long the process counts as alive after its last sign of life.</summary>
+    /// <summary>Period for which the process counts as alive after its last sign of life.</summary>
     public static readonly TimeSpan Alive = TimeSpan.FromSeconds(30);
 
     private const string AliveUntil = "now() + interval '30 seconds'";
@@ -84,7 +84,8 @@ internal sealed class LogSession : IAsyncDisposable
     /// <param name="logId">The log to continue, or null to begin one.</param>
     /// <param name="writer">Host and process, as text for people.</param>
     /// <param name="cancellationToken">Stops.</param>
-    /// <returns>The session, and the end of the log to continue, or null if it is gone. If that log is closed or gone, the session is of a new log.</returns>
+    /// <returns>The session, and the end of the log to continue; null if that log does not exist. If the log is closed or missing, the session begins a new
+    /// log.</returns>
     /// <exception cref="NpgsqlException">Any error of Postgres.</exception>
     /// <exception cref="EventLogException">The database cannot hold a log.</exception>
     public static async Task<(LogSession Session, long? EndFound)> OpenAsync(
@@ -115,7 +116,7 @@ internal sealed class LogSession : IAsyncDisposable
     /// <summary>Appends end, batch and keys in one statement, so in one transaction: all or nothing.</summary>
     /// <remarks>There is no time-out and no cancellation: either would end the server's wait for its standbys, and leave the commit on one machine (rule R1).
     /// The caller may stop waiting.</remarks>
-    /// <exception cref="NpgsqlException">Any error of Postgres; 23505 if another process wrote one of the keys meanwhile.</exception>
+    /// <exception cref="NpgsqlException">Any error of Postgres; 23505 if another process has written one of the keys in the meantime.</exception>
     /// <exception cref="UnconfirmedCommitException">The commit is in doubt: an operator or the server ended the wait for the standbys.</exception>
     public async Task<CommitOutcome> AppendAsync(Batch batch)
     {
@@ -159,7 +160,7 @@ internal sealed class LogSession : IAsyncDisposable
         _confirmation.Require();
         if (known.Count > 0 && hasStandbys)
         {
-            // A commit whose wait was cancelled is visible too. A later commit with its quorum confirms it (rule R2).
+            // A commit with a cancelled wait is also visible. A later commit with its quorum confirms it (rule R2).
             await ConfirmAsync().ConfigureAwait(false);
         }
 
@@ -178,7 +179,7 @@ internal sealed class LogSession : IAsyncDisposable
     public Task<KeyMemory> ReadMemoryAsync(CancellationToken cancellationToken) => PostgresLogs.ReadMemoryAsync(_connection, cancellationToken);
 
     /// <summary>Renews this process's sign of life.</summary>
-    /// <returns>False if the log was closed or taken over meanwhile.</returns>
+    /// <returns>False if another process has closed or taken over the log.</returns>
     public async Task<bool> StayAliveAsync(CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
@@ -222,7 +223,7 @@ internal sealed class LogSession : IAsyncDisposable
             (end, epoch, isClosed) = (rows.GetInt64(0), rows.GetInt64(1), rows.GetBoolean(2));
         }
 
-        // This commit is later than the one in doubt. Once its quorum has it, the end that it read is settled (rule R1).
+        // This commit follows the one in doubt. Once it has its quorum, the end that it read is final (rule R1).
         _confirmation.Require();
         if (!isClosed)
         {

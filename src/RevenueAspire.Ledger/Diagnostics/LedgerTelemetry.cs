@@ -9,7 +9,7 @@ public static class LedgerTelemetry
     /// <summary>Name of the meter and of the activity source.</summary>
     public const string Name = "RevenueAspire.Ledger";
 
-    /// <summary>One activity for each merge of a part and each live apply; a statement's own are Npgsql's.</summary>
+    /// <summary>Has one activity per merge of a part and per live range. Npgsql adds the activities of single statements.</summary>
     internal static readonly ActivitySource Activities = new(Name);
 
     private static readonly Meter Meter = new(Name);

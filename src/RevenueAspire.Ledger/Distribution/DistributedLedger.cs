@@ -3,30 +3,31 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Special cases for a ledger in which Citus distributes <c>users_revenue</c> over several servers. Stateless, thread-safe.</summary>
+/// <summary>Supports a ledger in which Citus distributes <c>users_revenue</c> over several servers. Stateless, thread-safe.</summary>
 /// <remarks>
-/// All other tables stay local tables of the coordinator. A merging statement commits in two phases: each worker prepares its sums, the coordinator commits the
-/// watermark, and then each worker commits. Citus does so for <c>insert ... select</c> from outside of the table, even if one worker has all rows.
+/// All other tables stay local to the coordinator. A merging statement commits in two phases: each worker prepares its sums, the coordinator commits the
+/// watermark, and then each worker commits. Citus uses two phases for <c>insert ... select</c> from another source, even if one worker has all rows.
 /// </remarks>
 public static class DistributedLedger
 {
-    /// <summary>True in SQL where Citus manages <c>users_revenue</c>: it then has this trigger. Catalogs of Citus cannot be named, since a plain server has
-    /// none.</summary>
+    /// <summary>SQL condition: Citus manages <c>users_revenue</c>. It looks for a trigger of Citus, because a plain server lacks the catalogs of
+    /// Citus.</summary>
     internal const string IsDistributed =
         """
         exists (select 1 from pg_trigger t join pg_proc p on p.oid = t.tgfoid
           where t.tgrelid = to_regclass('users_revenue') and p.proname = 'citus_truncate_trigger')
         """;
 
-    /// <summary>Users a statement: each one costs a task per shard and a two-phase commit.</summary>
+    /// <summary>Users per statement. Each statement costs one task per shard and a two-phase commit.</summary>
     internal const int DefaultBatchRows = 50_000;
 
-    /// <summary>SQL before a merging statement. A crash of the coordinator must not undo a commit that workers have, so the commit is synchronous. In
-    /// sequence, a transaction has one connection per worker, and takes the shards' rows in one order.</summary>
+    /// <summary>SQL before a merging statement. The commit is synchronous, because a crash of the coordinator must not undo a commit that workers have.
+    /// In sequential mode, a transaction uses one connection per worker, and all transactions lock the shards' rows in the same order.</summary>
     internal const string Begin =
         $"{WriteBatch.BoundLocks}, {WriteBatch.CommitSynchronously}, set_config('citus.multi_shard_modify_mode', 'sequential', true)";
 
-    // The gids of prepared transactions, on the worker of a user: with one shard, the worker runs all of it, and gives one row also without the user.
+    // Reads the gids of prepared transactions on a user's worker. The query touches one shard, so Citus runs all of it on that worker. The aggregates
+    // return one row even if the user has none.
     private const string PreparedOfUser =
         "select count(*), (select string_agg(p.gid, ',') from pg_prepared_xact() p where p.gid like 'citus%') from users_revenue where user_id = $1";
 
@@ -37,7 +38,7 @@ public static class DistributedLedger
           union all select true, string_agg(gid, ',') from pg_prepared_xacts where gid like 'citus%') as nodes
         """;
 
-    // A transaction has its row here from its commit on the coordinator until its second phase is over, or longer.
+    // pg_dist_transaction contains a transaction from its commit on the coordinator until at least the end of its second phase.
     private const string Committed = "select array(select gid from pg_dist_transaction where gid = any ($1))";
 
     private const string Positions =
@@ -50,14 +51,13 @@ public static class DistributedLedger
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>A hash of all watermarks that move together with sums; null where the ledger is not distributed.</summary>
+    /// <summary>Returns a hash of all watermarks that move together with sums, or null if the ledger is not distributed.</summary>
     internal static async Task<string?> FindPositionsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Positions, connection);
         return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) as string;
     }
 
-    /// <summary>Whether the ledger is distributed.</summary>
     internal static async Task<bool> IsDistributedAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand($"select {IsDistributed}", connection);
@@ -66,15 +66,15 @@ public static class DistributedLedger
     }
 
     /// <summary>Waits until the workers show the sums of each transaction whose watermark was visible before the call.</summary>
-    /// <remarks>Usually a millisecond. After a crash in the middle of a commit, the maintenance daemon of Citus ends it (<c>citus.recover_2pc_interval</c>,
-    /// 60 s).</remarks>
+    /// <remarks>The wait usually takes a millisecond. After a crash in the middle of a commit, the maintenance daemon of Citus finishes the commit
+    /// (<c>citus.recover_2pc_interval</c>, 60 s).</remarks>
     /// <param name="connection">To the coordinator.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="NpgsqlException">A worker cannot be asked.</exception>
+    /// <exception cref="NpgsqlException">A worker is unavailable.</exception>
     public static Task SettleAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
         SettleAsync(connection, () => ReadPreparedAsync(connection, cancellationToken), cancellationToken);
 
-    /// <summary>The same for the sums of one user. It asks one worker, on a connection that Citus keeps.</summary>
+    /// <summary>Waits only for the sums of one user. It queries one worker, on a connection that Citus caches.</summary>
     /// <inheritdoc cref="SettleAsync(NpgsqlConnection, CancellationToken)"/>
     /// <param name="connection">To the coordinator.</param>
     /// <param name="userId">Without U+0000.</param>
@@ -84,7 +84,8 @@ public static class DistributedLedger
 
     private static async Task SettleAsync(NpgsqlConnection connection, Func<Task<string[]>> readPrepared, CancellationToken cancellationToken)
     {
-        // Read the prepared transactions first, then the committed ones: a transaction visible before is in both, unless it has ended.
+        // Read the prepared transactions first, and the committed ones second. A transaction whose watermark was visible before is in both lists, unless
+        // its second phase is over.
         var open = await readPrepared().ConfigureAwait(false);
         if (open.Length > 0)
         {
@@ -113,7 +114,7 @@ public static class DistributedLedger
         await using var command = new NpgsqlCommand(PreparedOfAll, connection);
         await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await rows.ReadAsync(cancellationToken).ConfigureAwait(false);
-        return rows.GetBoolean(0) ? Split(rows, 1) : throw new NpgsqlException("a worker of the distributed ledger cannot be asked");
+        return rows.GetBoolean(0) ? Split(rows, 1) : throw new NpgsqlException("a worker of the distributed ledger is unavailable");
     }
 
     private static string[] Split(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? [] : row.GetString(column).Split(',');

@@ -5,9 +5,9 @@ using RevenueAspire.Postgres;
 namespace RevenueAspire.Ledger;
 
 /// <summary>Distributes <c>users_revenue</c> with Citus. Stateless, thread-safe.</summary>
-/// <param name="Shards">Of the table.</param>
-/// <param name="Workers">Servers that may hold shards.</param>
-/// <param name="IsNew">False: it was distributed already.</param>
+/// <param name="Shards">Number of shards of the table.</param>
+/// <param name="Workers">Number of servers that may hold shards.</param>
+/// <param name="IsNew">False if the table was already distributed.</param>
 public sealed record LedgerDistribution(int Shards, int Workers, bool IsNew)
 {
     /// <summary>Default number of shards per worker. Each merging statement costs one task per shard.</summary>
@@ -33,7 +33,7 @@ public sealed record LedgerDistribution(int Shards, int Workers, bool IsNew)
     private static readonly string[] LocalTables =
         ["event_part", "event_range", "event_source", "event_source_digest", "event_source_path", "rejected_event"];
 
-    // While this lock is held, no merge runs, and none begins before the commit. All writes take their locks in this order.
+    // While this lock is held, no merge runs or begins. All writes take their locks in this order.
     private const string Lock = $"{WriteBatch.BoundLocks}; lock table event_source, event_range in share mode";
 
     private const string Processors =
@@ -47,16 +47,16 @@ public sealed record LedgerDistribution(int Shards, int Workers, bool IsNew)
 
     private const string Distribute = "select create_distributed_table('users_revenue', 'user_id', shard_count := $1, colocate_with := 'none')";
 
-    // The coordinator keeps the rows that it has copied to the workers, invisible and out of date.
+    // After the copy to the workers, the coordinator still has the old rows, invisible and out of date.
     private const string RemoveCopy = "select truncate_local_data_after_distributing_table('users_revenue')";
 
-    /// <summary>Distributes the table by user, in one transaction. A table that is distributed stays as it is, so the call may be repeated.</summary>
+    /// <summary>Distributes the table by user, in one transaction. It does not change a distributed table, so the call is safe to repeat.</summary>
     /// <param name="database">The coordinator, with the tables of the ledger.</param>
-    /// <param name="shards">Null: two per worker.</param>
-    /// <param name="cancellationToken">Cancels; the table is then distributed or not.</param>
-    /// <exception cref="LedgerException">The server is not a coordinator with workers, processors are at work, or tables are distributed in another
-    /// way.</exception>
-    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
+    /// <param name="shards">Null for two per worker.</param>
+    /// <param name="cancellationToken">Cancels; the table is then either distributed completely or unchanged.</param>
+    /// <exception cref="LedgerException">The server is not a coordinator with workers, processors are running, the ledger keeps a history, or tables are
+    /// distributed differently.</exception>
+    /// <exception cref="NpgsqlException">The database failed; see <see cref="DatabaseErrors"/>.</exception>
     public static async Task<LedgerDistribution> DistributeAsync(NpgsqlDataSource database, int? shards, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(database);
@@ -69,7 +69,7 @@ public sealed record LedgerDistribution(int Shards, int Workers, bool IsNew)
             await ScalarAsync(connection, Lock, cancellationToken).ConfigureAwait(false);
             if (await ScalarAsync(connection, HasHistory, cancellationToken).ConfigureAwait(false) is true)
             {
-                throw new LedgerException("the ledger keeps a history, and a distributed ledger cannot: run 'history drop' first");
+                throw new LedgerException("the ledger keeps a history, which a distributed ledger does not support: run 'history drop' first");
             }
 
             if (await ScalarAsync(connection, Processors, cancellationToken).ConfigureAwait(false) is long and > 0 and var count)
@@ -85,10 +85,10 @@ public sealed record LedgerDistribution(int Shards, int Workers, bool IsNew)
 
         await ScalarAsync(connection, RemoveCopy, cancellationToken).ConfigureAwait(false);
         var now = await FindShardsAsync(connection, cancellationToken).ConfigureAwait(false)
-            ?? throw new LedgerException("users_revenue is not distributed: another session has changed it meanwhile");
+            ?? throw new LedgerException("users_revenue is not distributed: another session changed it in the meantime");
         return now == (shards ?? now) ? new LedgerDistribution(now, workers, known is null) : throw new LedgerException(string.Create(
             CultureInfo.InvariantCulture,
-            $"users_revenue is distributed in {now} shards already: stop the processors and run "
+            $"users_revenue already has {now} shards: stop the processors and run "
             + $"\"select alter_distributed_table('users_revenue', shard_count := {shards})\""));
     }
 
@@ -98,8 +98,8 @@ public sealed record LedgerDistribution(int Shards, int Workers, bool IsNew)
         if (!hasCitus)
         {
             throw new LedgerException(
-                $"the database \"{name}\" has no extension citus: install Citus on each server, set shared_preload_libraries = 'citus', restart, and run "
-                + "\"create extension citus\" in this database on each of them");
+                $"the database \"{name}\" lacks the extension citus: on each server, install Citus, set shared_preload_libraries = 'citus', restart, and run "
+                + "\"create extension citus\" in this database");
         }
 
         var (group, workers) = await RowAsync(connection, Cluster, row => (row.GetInt32(0), row.GetInt32(1)), cancellationToken).ConfigureAwait(false);
@@ -112,7 +112,7 @@ public sealed record LedgerDistribution(int Shards, int Workers, bool IsNew)
                 : workers;
     }
 
-    /// <summary>Shards of the table; null where it is a local table.</summary>
+    /// <summary>Returns the number of shards of users_revenue, or null if it is a local table.</summary>
     private static async Task<int?> FindShardsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Tables, connection) { Parameters = { WriteBatch.Parameter<string[]>([.. LocalTables, "users_revenue"]) } };
@@ -137,7 +137,7 @@ public sealed record LedgerDistribution(int Shards, int Workers, bool IsNew)
 
     private static async Task<object?> ScalarAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken, params object[] values)
     {
-        // It copies all users.
+        // No time-out: the distribution copies all users.
         await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
         return await command.With(values).ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
     }

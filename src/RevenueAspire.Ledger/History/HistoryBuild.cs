@@ -6,10 +6,10 @@ using NpgsqlTypes;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Adds the history of events that were applied before it began: partition 0, whose rows come before all others. Not thread-safe.</summary>
+/// <summary>Adds the events that were applied before the history began, as partition 0. Its rows precede all others. Not thread-safe.</summary>
 /// <remarks>
-/// One transaction: the rows go into a separate table, which becomes the partition at the end. A kill leaves no trace. Processors continue meanwhile: they
-/// never write to this partition.
+/// The build is one transaction. It writes the rows to a separate table, and attaches the table as the partition at the end. A killed build leaves nothing in
+/// the database. Processors continue to run, because they never write to this partition.
 /// </remarks>
 public sealed class HistoryBuild : IAsyncDisposable
 {
@@ -27,13 +27,13 @@ public sealed class HistoryBuild : IAsyncDisposable
     private HistoryBuild(NpgsqlConnection connection, NpgsqlTransaction transaction, HistoryWriter writer, IReadOnlyList<int> sources) =>
         (_connection, _transaction, _writer, _sources) = (connection, transaction, writer, sources);
 
-    /// <summary>Rows written.</summary>
+    /// <summary>Number of rows written.</summary>
     public long Rows { get; private set; }
 
-    /// <summary>Begins.</summary>
-    /// <param name="database">The ledger's database, as the owner of its tables.</param>
-    /// <param name="writer">Of the history as it is now.</param>
-    /// <param name="sources">The sources whose events come: <see cref="BuiltEvent.Source"/> is an index into this list.</param>
+    /// <summary>Begins a build.</summary>
+    /// <param name="database">The ledger's database. The role must own the tables.</param>
+    /// <param name="writer">The writer of the current history.</param>
+    /// <param name="sources">The sources of the events; <see cref="BuiltEvent.Source"/> is an index into this list.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="LedgerException">Another build is running.</exception>
     public static async Task<HistoryBuild> BeginAsync(
@@ -77,9 +77,9 @@ public sealed class HistoryBuild : IAsyncDisposable
     }
 
     /// <summary>Adds the events of a user.</summary>
-    /// <param name="userId">UTF-8; each user once.</param>
-    /// <param name="opening">The user's balance before the first of them.</param>
-    /// <param name="events">In the order in which they are to be listed.</param>
+    /// <param name="userId">UTF-8. Call the method once per user.</param>
+    /// <param name="opening">The user's balance before the first of the events.</param>
+    /// <param name="events">The events, in the order of the history.</param>
     /// <param name="cancellationToken">Cancels.</param>
     public async Task AddAsync(ReadOnlyMemory<byte> userId, BigInteger opening, IReadOnlyList<BuiltEvent> events, CancellationToken cancellationToken)
     {
@@ -104,10 +104,10 @@ public sealed class HistoryBuild : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes all rows visible at once, and forgets that they were missing.</summary>
-    /// <param name="built">The sources whose missing events are all among the rows.</param>
-    /// <param name="firstAt">Time before which no event of the rows was applied.</param>
-    /// <param name="cancellationToken">Cancels; then nothing is changed, or all is.</param>
+    /// <summary>Makes all rows visible at once, and deletes the records of missing events.</summary>
+    /// <param name="built">The sources that have no more missing events.</param>
+    /// <param name="firstAt">A time not later than the application of any event of the rows.</param>
+    /// <param name="cancellationToken">Cancels; the commit then happened completely or not at all.</param>
     public async Task CommitAsync(IReadOnlyCollection<Guid> built, DateTimeOffset firstAt, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(built);
@@ -129,12 +129,12 @@ public sealed class HistoryBuild : IAsyncDisposable
             await missing.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        // After the commit all rows are there, or none.
+        // Synchronous: when the commit returns, the rows survive a crash.
         await ExecuteAsync($"select {WriteBatch.CommitSynchronously}", cancellationToken).ConfigureAwait(false);
         await _transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Without <see cref="CommitAsync"/>: nothing stays.</summary>
+    /// <summary>Ends the build. Without <see cref="CommitAsync"/> it changes nothing.</summary>
     public async ValueTask DisposeAsync()
     {
         if (_copy is NpgsqlCopyTextWriter copy)
@@ -146,7 +146,7 @@ public sealed class HistoryBuild : IAsyncDisposable
         await _connection.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Packs events of one source and one hour.</summary>
+    /// <summary>Packs the next events of one source and one hour into a row.</summary>
     private (int Length, int Count, BigInteger Revenue) Pack(IReadOnlyList<BuiltEvent> events, int from)
     {
         var first = events[from];
@@ -172,7 +172,7 @@ public sealed class HistoryBuild : IAsyncDisposable
         return (length, count, revenue);
     }
 
-    /// <summary>A value in the text format of COPY. Sums of any size have no binary form in the driver.</summary>
+    /// <summary>Escapes a value for the text format of COPY. The driver cannot write numbers of any size in the binary format.</summary>
     private static string Escape(string text) => text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal)
         .Replace("\n", "\\n", StringComparison.Ordinal).Replace("\r", "\\r", StringComparison.Ordinal);
 
@@ -185,6 +185,6 @@ public sealed class HistoryBuild : IAsyncDisposable
 
 /// <summary>An event for <see cref="HistoryBuild"/>.</summary>
 /// <param name="Source">Index of the source.</param>
-/// <param name="At">Time of the row: server time, or for a file the time at which its source was created; milliseconds since 1970-01-01 UTC.</param>
+/// <param name="At">Time of the row in milliseconds since 1970-01-01 UTC. Log: server time. File: the time at which the source was created.</param>
 /// <param name="Applied">The event.</param>
 public readonly record struct BuiltEvent(int Source, long At, AppliedEvent Applied);

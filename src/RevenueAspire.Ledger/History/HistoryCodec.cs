@@ -1,6 +1,6 @@
 namespace RevenueAspire.Ledger;
 
-/// <summary>The column <c>events</c> of <c>event_history</c>: several events of one user and one source as bytes. Pure functions.</summary>
+/// <summary>Encodes and decodes the column <c>events</c> of <c>event_history</c>: several events of one user and one source. Pure functions.</summary>
 /// <remarks>
 /// Each event has three numbers, or four in a row of a log. Events are in ascending order of offsets. The numbers are:
 /// the difference to the previous event's offset (the first event: its offset);
@@ -12,7 +12,7 @@ namespace RevenueAspire.Ledger;
 /// </remarks>
 public static class HistoryCodec
 {
-    /// <summary>Bytes of one event at most: four numbers of 64 bits.</summary>
+    /// <summary>Maximum length of one event in bytes: four numbers of 64 bits.</summary>
     public const int MaxEventBytes = 4 * MaxNumberBytes;
 
     private const int MaxNumberBytes = 10;
@@ -20,9 +20,9 @@ public static class HistoryCodec
     /// <summary>Writes an event.</summary>
     /// <param name="bytes">At least <see cref="MaxEventBytes"/>.</param>
     /// <param name="applied">The event; its type is the number in <c>history_type</c>.</param>
-    /// <param name="offsetBefore">Offset of the event before it in the row; 0 for the first.</param>
-    /// <param name="timeBefore">Time of the event before it in the row; for the first the row's time. Not used without a time.</param>
-    /// <returns>Bytes written.</returns>
+    /// <param name="offsetBefore">Offset of the previous event in the row; 0 for the first event.</param>
+    /// <param name="timeBefore">Time of the previous event in the row; the row's time for the first event. Ignored for an event without a time.</param>
+    /// <returns>Number of bytes written.</returns>
     public static int Write(Span<byte> bytes, in AppliedEvent applied, long offsetBefore, long timeBefore)
     {
         var length = WriteNumber(bytes, (ulong)(applied.Offset - offsetBefore));
@@ -35,7 +35,7 @@ public static class HistoryCodec
     /// <param name="bytes">The column.</param>
     /// <param name="at">The row's time in milliseconds; null for a row of a file.</param>
     /// <returns>The events in ascending order of offsets; their types are numbers in <c>history_type</c>.</returns>
-    /// <exception cref="LedgerException">The bytes are no row: another program wrote to the table.</exception>
+    /// <exception cref="LedgerException">The bytes are not a valid row, because another program wrote to the table.</exception>
     public static List<AppliedEvent> Read(ReadOnlySpan<byte> bytes, long? at)
     {
         var (offset, time) = (0L, at ?? AppliedEvent.NoTime);
@@ -72,8 +72,8 @@ public static class HistoryCodec
         return length + 1;
     }
 
-    /// <summary>Takes a number from the front.</summary>
-    /// <exception cref="LedgerException">The bytes end within it, or it has more than 64 bits.</exception>
+    /// <summary>Reads a number, and removes it from the front of the bytes.</summary>
+    /// <exception cref="LedgerException">The bytes end within the number, or the number has more than 64 bits.</exception>
     public static ulong ReadNumber(ref ReadOnlySpan<byte> bytes)
     {
         var (number, shift) = (0UL, 0);
@@ -90,7 +90,7 @@ public static class HistoryCodec
         throw new LedgerException("event_history holds bytes that are no events: another program writes to this table");
     }
 
-    /// <summary>Maps small numbers of either sign to small numbers.</summary>
+    /// <summary>Maps numbers of small magnitude and either sign to small unsigned numbers.</summary>
     public static ulong ZigZag(long number) => (ulong)(number << 1 ^ number >> 63);
 
     /// <summary>The inverse of <see cref="ZigZag"/>.</summary>

@@ -3,15 +3,16 @@ using System.Buffers.Text;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>The place of one event in a user's history. A row never changes, so a list that continues from a place neither skips nor repeats.</summary>
+/// <summary>The position of one event in a user's history. Rows never change, so a list that continues from a position neither skips nor repeats
+/// events.</summary>
 /// <param name="Seq">The event's row in <c>event_history</c>.</param>
-/// <param name="Index">Its number in the row from 0, ascending by offset.</param>
+/// <param name="Index">The event's index in the row, from 0, ascending by offset.</param>
 public readonly record struct HistoryCursor(long Seq, int Index)
 {
     private const byte Version = 1;
     private const int Bytes = 1 + sizeof(long) + sizeof(ushort);
 
-    /// <summary>Base64url, 15 characters.</summary>
+    /// <summary>Encodes the cursor as 15 characters of Base64url.</summary>
     public override string ToString()
     {
         Span<byte> bytes = stackalloc byte[Bytes];
@@ -21,7 +22,7 @@ public readonly record struct HistoryCursor(long Seq, int Index)
         return Base64Url.EncodeToString(bytes);
     }
 
-    /// <summary>Accepts exactly the texts of <see cref="ToString"/>.</summary>
+    /// <summary>Parses a text. Accepts only texts from <see cref="ToString"/>.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, out HistoryCursor cursor)
     {
         cursor = default;

@@ -2,33 +2,34 @@ using System.Numerics;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>The events of a user to list: newest first, in the order in which they were applied.</summary>
+/// <summary>Request for a user's events, in reverse order of application: newest first.</summary>
 /// <param name="UserId">The user.</param>
-/// <param name="From">Events of this time or later (UTC); null: from the first.</param>
-/// <param name="To">Events before this time (UTC); null: to the last. The time of a file's event is the time at which it was applied.</param>
-/// <param name="After">Events applied before this one; null: from the newest.</param>
-/// <param name="Limit">Events at most, from 1.</param>
+/// <param name="From">Lists events at or after this time (UTC); null for no limit.</param>
+/// <param name="To">Lists events before this time (UTC); null for no limit. The time of a file's event is its time of application.</param>
+/// <param name="After">Continues after this event, with events applied earlier; null to start with the newest.</param>
+/// <param name="Limit">Maximum number of events, at least 1.</param>
 public sealed record HistoryRequest(string UserId, DateTime? From, DateTime? To, HistoryCursor? After, int Limit);
 
-/// <summary>Events of a user and the balance, as of one moment.</summary>
+/// <summary>A user's events and balance, as of one moment.</summary>
 /// <param name="Revenue">The user's balance.</param>
 /// <param name="Items">Newest first.</param>
-/// <param name="Opening">The balance before the last item, or at the page's place where it has no item.</param>
-/// <param name="RetainedFrom">Start of the oldest partition (UTC); null when retention has dropped none.</param>
-/// <param name="Next">The place after the last item; null at the end. A page that ends at the limit of scanned rows may be short and still have one.</param>
+/// <param name="Opening">The balance before the last item. For a page without items: the balance at the page's position.</param>
+/// <param name="RetainedFrom">Start of the oldest partition (UTC); null if retention has dropped none.</param>
+/// <param name="Next">The position after the last item; null at the end. A page that reached the limit of scanned rows may be short and still have
+/// one.</param>
 public sealed record HistoryPage(string Revenue, IReadOnlyList<HistoryItem> Items, BigInteger Opening, DateTime? RetainedFrom, HistoryCursor? Next);
 
 /// <summary>An applied event.</summary>
 /// <param name="Time">Server time (UTC); null for an event of a file.</param>
-/// <param name="Name">Its name.</param>
-/// <param name="Value">The value as sent, without the sign of its name.</param>
-/// <param name="Balance">The user's balance after it.</param>
+/// <param name="Name">The event's name.</param>
+/// <param name="Value">The value as sent, before the sign of the event's name is applied.</param>
+/// <param name="Balance">The user's balance after the event.</param>
 /// <param name="SourceId">The log, for the receipt; null for an event of a file.</param>
 /// <param name="Offset">Offset of its record or line in the source.</param>
 public sealed record HistoryItem(DateTime? Time, string Name, long Value, BigInteger Balance, Guid? SourceId, long Offset);
 
-/// <summary>Sums of the events in steps of time.</summary>
-/// <param name="Sums">Decimal digits by the start of the step (UTC); steps without events are missing.</param>
+/// <summary>Sums of the events per time step.</summary>
+/// <param name="Sums">Sums as decimal digits, by the start of the step (UTC). Steps without events are missing.</param>
 /// <param name="RetainedFrom">As in <see cref="HistoryPage"/>.</param>
 public sealed record HistorySums(IReadOnlyDictionary<DateTime, string> Sums, DateTime? RetainedFrom);
 
@@ -45,10 +46,10 @@ public enum HistoryStep
     Month,
 }
 
-/// <summary>The reason why a request has no answer.</summary>
+/// <summary>The reason for refusing a request.</summary>
 public enum HistoryRefusal
 {
-    /// <summary>It has one.</summary>
+    /// <summary>The request was not refused.</summary>
     None,
 
     /// <summary>The ledger keeps no history.</summary>
@@ -66,16 +67,16 @@ public enum HistoryRefusal
     /// <summary>Retention has dropped the event of the cursor.</summary>
     AfterDropped,
 
-    /// <summary>The cursor is no place of this user's history.</summary>
+    /// <summary>The cursor is not a position in this user's history.</summary>
     AfterUnknown,
 
-    /// <summary>The sums take longer than the limit.</summary>
+    /// <summary>The query for the sums exceeded its time limit.</summary>
     TooLong,
 }
 
-/// <summary>An answer, or the reason why there is none.</summary>
-/// <param name="Value">Null when refused.</param>
+/// <summary>A result, or the reason for refusing the request.</summary>
+/// <param name="Value">Null if refused.</param>
 /// <param name="Refusal">The reason.</param>
-/// <param name="RetainedFrom">The start of the retained history, when events were dropped.</param>
+/// <param name="RetainedFrom">The start of the retained history, if retention has dropped events.</param>
 public readonly record struct HistoryResult<T>(T? Value, HistoryRefusal Refusal = HistoryRefusal.None, DateTime? RetainedFrom = null)
     where T : class;

@@ -2,16 +2,16 @@ using System.Numerics;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>A row of <c>event_history</c>, read.</summary>
-/// <param name="Seq">Its place in the order of application.</param>
-/// <param name="At">Its time (UTC).</param>
-/// <param name="LogId">Its log; null for a file.</param>
-/// <param name="Revenue">Sum of its events.</param>
-/// <param name="Balance">The user's balance after its events.</param>
-/// <param name="Events">Its events; null when none can match the filter.</param>
+/// <summary>A row of <c>event_history</c>.</summary>
+/// <param name="Seq">Position in the order of application.</param>
+/// <param name="At">Time of the row (UTC).</param>
+/// <param name="LogId">The log of the events; null for a file.</param>
+/// <param name="Revenue">Sum of the events.</param>
+/// <param name="Balance">The user's balance after the events.</param>
+/// <param name="Events">The encoded events; null if no event can match the filter.</param>
 internal readonly record struct HistoryPageRow(long Seq, DateTime At, Guid? LogId, BigInteger Revenue, BigInteger Balance, byte[]? Events);
 
-/// <summary>Makes a page from rows in descending order. Not thread-safe.</summary>
+/// <summary>Builds a page from rows in descending order. Not thread-safe.</summary>
 internal sealed class HistoryPageBuilder
 {
     private readonly HistoryRequest _request;
@@ -29,23 +29,23 @@ internal sealed class HistoryPageBuilder
     {
         (_request, _types) = (request, types);
 
-        // The events of a row are of one hour, and the row has the time of one of them.
+        // All events of a row are from the same hour, and the row's time is the time of one of them.
         RowsFrom = request.From is { } from ? new DateTime(from.Ticks - (from.Ticks % TimeSpan.TicksPerHour), DateTimeKind.Utc) : DateTime.MinValue;
         RowsTo = request.To is { } to && DateTime.MaxValue - to > TimeSpan.FromHours(1)
             ? new DateTime(to.Ticks + TimeSpan.TicksPerHour - 1 - ((to.Ticks - 1) % TimeSpan.TicksPerHour), DateTimeKind.Utc)
             : DateTime.MaxValue;
     }
 
-    /// <summary>Rows before this time have no event of the requested time.</summary>
+    /// <summary>Rows before this time contain no event of the requested period.</summary>
     public DateTime RowsFrom { get; }
 
-    /// <summary>Nor have rows from this time on.</summary>
+    /// <summary>Rows at or after this time contain no event of the requested period.</summary>
     public DateTime RowsTo { get; }
 
-    /// <summary>Whether the request continues from a place that this user's history lacks.</summary>
+    /// <summary>Whether the request continues from a position that does not exist in this user's history.</summary>
     public bool IsAfterUnknown { get; private set; }
 
-    /// <summary>Takes the next row.</summary>
+    /// <summary>Adds the next row.</summary>
     /// <returns>False when the page is complete.</returns>
     public bool Add(HistoryPageRow row)
     {
@@ -90,7 +90,7 @@ internal sealed class HistoryPageBuilder
         return true;
     }
 
-    /// <summary>There are no more rows.</summary>
+    /// <summary>Signals that there are no more rows.</summary>
     public void EndOfRows() => (_isEnd, IsAfterUnknown) = (true, _isFirstRow && _request.After is not null);
 
     /// <summary>Ends the page.</summary>

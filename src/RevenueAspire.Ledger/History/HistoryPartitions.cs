@@ -4,16 +4,16 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Partitions of <c>event_history</c>: begins the next one in time, and drops those that retention no longer covers. Stateless.</summary>
+/// <summary>Begins the next partition of <c>event_history</c> in time, and drops expired partitions. Stateless.</summary>
 /// <remarks>
-/// Each partition holds 2^40 values of the sequence, so its number is in the upper bits of <c>seq</c>. The partition after the current one always exists: a
-/// running statement would not see one that is made between its start and its next value. A clock decides how long a partition is, never an order.
+/// Each partition has 2^40 values of the sequence, so the upper bits of <c>seq</c> are its number. The partition after the current one always exists, because
+/// a running statement would not see a partition that is created after its start. A clock decides the length of a partition, but never the order of events.
 /// </remarks>
 public static class HistoryPartitions
 {
     private const int NumberBits = 40;
 
-    /// <summary>With a longer retention a partition holds 30 days, else one.</summary>
+    /// <summary>With a retention above this, a partition covers 30 days; otherwise one day.</summary>
     private static readonly TimeSpan LongRetention = TimeSpan.FromDays(60);
 
     private const string ReadCurrent = "select number, started_at, coalesce($1, clock_timestamp()) from history_partition order by number desc limit 1";
@@ -26,24 +26,24 @@ public static class HistoryPartitions
         where next <= coalesce($1, clock_timestamp()) - $2 order by number limit 1
         """;
 
-    // A long reader delays this lock, and merges queue until the wait ends. The drop then fails, and the next call retries it.
+    // A long query delays the drop's lock, and merges queue up after it. So the wait is limited: the drop then fails, and the next call retries it.
     private const string BoundDrop = "set local lock_timeout = '1s'";
 
-    /// <summary>First value of a partition in <c>seq</c>.</summary>
+    /// <summary>Returns the first value of <c>seq</c> in a partition.</summary>
     public static long FirstSequence(int number) => (long)number << NumberBits;
 
-    /// <summary>Length of a partition.</summary>
+    /// <summary>Returns the period that a partition covers.</summary>
     public static TimeSpan Unit(TimeSpan? retain) => TimeSpan.FromDays(retain <= LongRetention ? 1 : 30);
 
-    /// <summary>Begins the next partition if the current one is old enough, and drops each partition whose successor began longer ago than the retention. Safe
-    /// to call at any time from several processes; nothing happens where no history is written.</summary>
-    /// <param name="database">The ledger's database, as the owner of its tables.</param>
-    /// <param name="retain">How long events are kept at least; null: for good.</param>
-    /// <param name="now">The time; null: the database's clock.</param>
-    /// <param name="cancellationToken">Cancels between steps; each is done wholly or not at all.</param>
+    /// <summary>Begins the next partition if the current one is old enough, and drops each partition whose end is older than the retention. Several processes
+    /// may call it at any time. Does nothing if no history is written.</summary>
+    /// <param name="database">The ledger's database. The role must own the tables.</param>
+    /// <param name="retain">Minimum time to keep events; null to keep them indefinitely.</param>
+    /// <param name="now">The current time; null for the database's clock.</param>
+    /// <param name="cancellationToken">Cancels between steps. Each step is done completely or not at all.</param>
     /// <returns>Number of partitions begun (0 or 1) and dropped.</returns>
-    /// <exception cref="PostgresException">55P03: a reader holds a partition. Transient.</exception>
-    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
+    /// <exception cref="PostgresException">55P03: a query is reading the partition to drop. Transient.</exception>
+    /// <exception cref="NpgsqlException">The database failed; see <see cref="DatabaseErrors"/>.</exception>
     public static async Task<(int Begun, int Dropped)> RotateAsync(
         NpgsqlDataSource database, TimeSpan? retain, DateTimeOffset? now, CancellationToken cancellationToken)
     {
@@ -59,7 +59,7 @@ public static class HistoryPartitions
             return default;
         }
 
-        // After the commit of the partition, in a transaction that a crash before it only delays: the next call repeats it.
+        // A separate transaction after the commit of the partition. If a crash prevents it, the next call repeats it.
         await WhileWrittenAsync(
             database, connection => ExecuteAsync(connection, MoveSequence, cancellationToken, FirstSequence(begun.Value.Current)),
             cancellationToken).ConfigureAwait(false);
@@ -73,7 +73,7 @@ public static class HistoryPartitions
         return (begun.Value.IsNew ? 1 : 0, dropped);
     }
 
-    /// <summary>Makes the first partition current, and the one after it.</summary>
+    /// <summary>Creates the first partition and the one after it, and makes the first one current.</summary>
     internal static Task<int> BeginAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
         ExecuteAsync(connection, $"{Create(1)} {Create(2)} insert into history_partition values (1, now());", cancellationToken);
 
@@ -120,7 +120,8 @@ public static class HistoryPartitions
         return true;
     }
 
-    /// <summary>SQL that makes a partition. It is attached, since "create table ... partition of" waits for all merges, and they for it.</summary>
+    /// <summary>Returns SQL that creates a table and attaches it as a partition. "create table ... partition of" would wait for all merges, and merges for
+    /// it.</summary>
     private static string Create(int number) =>
         $"create table event_history_{Text(number)} (like event_history including all); alter table event_history attach partition "
         + $"event_history_{Text(number)} for values from ({FirstSequence(number).ToString(CultureInfo.InvariantCulture)}) "

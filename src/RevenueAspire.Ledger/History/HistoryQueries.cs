@@ -8,20 +8,20 @@ namespace RevenueAspire.Ledger;
 
 /// <summary>Reads the history for the API. Thread-safe.</summary>
 /// <remarks>
-/// Each answer is one REPEATABLE READ transaction, so revenue and newest event agree while processors apply events. Methods throw
-/// <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="DatabaseErrors"/>.
+/// Each query is one REPEATABLE READ transaction, so the revenue matches the newest event while processors apply events. Methods throw
+/// <see cref="NpgsqlException"/> if the database fails; see <see cref="DatabaseErrors"/>.
 /// </remarks>
 public sealed class HistoryQueries(NpgsqlDataSource database)
 {
-    /// <summary>Rows of a user that one page reads at most, whatever its filter.</summary>
+    /// <summary>Maximum number of a user's rows that one page reads, regardless of its filter.</summary>
     public const int MaxScannedRows = 10_000;
 
     private const int MaxChunkRows = 1000;
 
-    // Taken before the snapshot: it excludes the removal of a partition, which an older snapshot would show as a gap.
+    // Taken before the snapshot, so that no partition is dropped during the query: the query's older snapshot would show a gap.
     private const string Lock = "lock table event_history in access share mode";
 
-    // An event is applied after its time, give or take the difference of two clocks, for which a day is allowed. Partition 0 holds events of any time.
+    // An event is applied after its time, apart from the difference of two clocks. The query allows one day for it. Partition 0 contains events of any time.
     private const string State =
         """
         select s.kept_at is null, s.retained_from, (select coalesce(min(p.number), 0) from history_partition p),
@@ -30,7 +30,7 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
         from history_state s
         """;
 
-    // The limit is inside, so that the index of the rows ends the scan, whatever the plan of the join.
+    // The limit is in the subquery, so that the scan of the index stops early regardless of the plan of the join.
     private const string Rows =
         """
         select h.seq, h.at, s.is_log, s.source_id, h.revenue::text, h.balance::text, case when h.at >= $4 and h.at < $5 then h.events end
@@ -42,14 +42,14 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
 
     private const string Types = "select type_no, name, sign from history_type";
 
-    // One process: a scan of all users never takes more than a core from the merges.
+    // The query uses one process, so a scan of all users takes at most one core from merges.
     private const string Bounds = "select set_config('statement_timeout', $1, true), set_config('max_parallel_workers_per_gather', '0', true)";
 
     private const string Sums = "select date_trunc($1, at, 'UTC'), sum(revenue)::text from event_history where at >= $2 and at < $3 and seq >= $4";
     private const string SumsOfAll = $"{Sums} group by 1";
     private const string SumsOfUser = $"{Sums} and user_id = $5 group by 1";
 
-    /// <summary>Whether the ledger keeps a history now.</summary>
+    /// <summary>Returns whether processors write a history now.</summary>
     public async Task<bool> IsKeptAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
@@ -69,7 +69,7 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
         }
     }
 
-    /// <summary>Reads a page of a user's history. It reads at most <see cref="MaxScannedRows"/> rows, and may then be short.</summary>
+    /// <summary>Reads a page of a user's history. It reads at most <see cref="MaxScannedRows"/> rows, so a page may be short.</summary>
     /// <exception cref="LedgerException">Another program wrote to the tables.</exception>
     public Task<HistoryResult<HistoryPage>> ReadPageAsync(HistoryRequest request, CancellationToken cancellationToken)
     {
@@ -97,12 +97,12 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
             cancellationToken);
     }
 
-    /// <summary>Sums the events by the steps in which they happened: by server time, or for a file by the time at which they were applied.</summary>
-    /// <param name="userId">A user; null: all.</param>
+    /// <summary>Sums the events per time step. The time of an event is its server time; for a file, the time of application.</summary>
+    /// <param name="userId">A user; null for all users.</param>
     /// <param name="from">Start of a step (UTC).</param>
     /// <param name="to">Start of a later step (UTC).</param>
     /// <param name="step">The length of a step.</param>
-    /// <param name="limit">How long the query may take; at least a millisecond.</param>
+    /// <param name="limit">Time limit of the query; at least one millisecond.</param>
     /// <param name="cancellationToken">Cancels.</param>
     public Task<HistoryResult<HistorySums>> ReadSumsAsync(
         string? userId, DateTime from, DateTime to, HistoryStep step, TimeSpan limit, CancellationToken cancellationToken)
@@ -161,7 +161,7 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
 
-        // Outside of the transaction: a look at the catalog would fix its snapshot before the lock.
+        // Run outside of the transaction, because a query of the catalog would take the snapshot before the lock.
         if (!await ExistsAsync(connection, cancellationToken).ConfigureAwait(false))
         {
             return new(null, HistoryRefusal.NotKept);
@@ -180,12 +180,12 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
                 return new(null, from < state.RetainedFrom ? HistoryRefusal.FromDropped : HistoryRefusal.ToDropped, state.RetainedFrom);
             }
 
-            // The transaction only reads: disposing it ends it, whether the read succeeded or failed.
+            // The transaction only reads, so disposing it is enough after success and failure.
             return await read(connection, state).ConfigureAwait(false);
         }
         catch (PostgresException removed) when (removed.SqlState == PostgresErrorCodes.UndefinedTable)
         {
-            // Removed since the look at the catalog.
+            // Another session has removed the history since the query of the catalog.
             return new(null, HistoryRefusal.NotKept);
         }
     }
@@ -196,7 +196,7 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
         return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is true;
     }
 
-    /// <summary>Not prepared: preparing would fix the snapshot before the lock.</summary>
+    /// <summary>Reads the state without a prepared statement, because preparing would take the snapshot before the lock.</summary>
     private static async Task<Moment?> ReadStateAsync(NpgsqlConnection connection, string? userId, DateTime? from, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection)
@@ -230,7 +230,7 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
         return types;
     }
 
-    /// <summary>Reads rows in chunks that grow: a row has 1 to 256 events, and how many are needed is unknown.</summary>
+    /// <summary>Reads rows in growing chunks. A row has 1 to 256 events, so the number of rows for a page is unknown.</summary>
     private static async Task ReadRowsAsync(
         NpgsqlConnection connection, HistoryRequest request, long floorSeq, HistoryPageBuilder page, CancellationToken cancellationToken)
     {
@@ -283,9 +283,9 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
         BigInteger.TryParse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var sum) ? sum
             : throw new LedgerException("event_history holds a sum that is no integer: another program writes to this table");
 
-    /// <param name="Revenue">The user's balance; null when there is no such user.</param>
+    /// <param name="Revenue">The user's balance; null if there is no such user.</param>
     /// <param name="FirstSeq">The first value of the oldest partition.</param>
-    /// <param name="RetainedFrom">Its start; null when retention dropped none.</param>
+    /// <param name="RetainedFrom">The start of the oldest partition; null if retention has dropped none.</param>
     /// <param name="FloorSeq">Rows below it are older than the requested time.</param>
     private sealed record Moment(string? Revenue, long FirstSeq, DateTime? RetainedFrom, long FloorSeq);
 }

@@ -3,20 +3,21 @@ using Npgsql;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Rows of <c>event_history</c> for the users of a <see cref="DeltaBatch"/>, as parameters. Used again batch after batch; not thread-safe.</summary>
+/// <summary>Rows of <c>event_history</c> for the users of a <see cref="DeltaBatch"/>, as parameters. Reusable for the next batch; not thread-safe.</summary>
 /// <remarks>
-/// The events of all rows travel as one value, from which the server cuts each row's piece. Numbers travel as the text of arrays, which the server parses in
-/// one pass: the driver's array parameters cost several virtual calls per element.
+/// The client sends the events of all rows as one value, and the server cuts it into rows. It sends numbers as the text of arrays, which the server parses in
+/// one pass. The driver's array parameters would cost several virtual calls per element.
 /// </remarks>
 internal sealed class HistoryRows(HistoryWriter writer)
 {
-    /// <summary>Bytes of events in a row: with the longest user id the row stays in its page.</summary>
+    /// <summary>Maximum bytes of events in a row. The row then stays in its page even with the longest user id.</summary>
     internal const int MaxRowBytes = 1500;
 
-    /// <summary>Events in a row.</summary>
+    /// <summary>Maximum number of events in a row.</summary>
     internal const int MaxRowEvents = 256;
 
-    /// <summary>Bytes of events in a batch before it ends, so that its statement stays short. One user's events are never divided.</summary>
+    /// <summary>Bytes of events after which a batch accepts no more users, so that its statement stays short. A user's events are never divided between
+    /// batches.</summary>
     internal const int MaxBatchBytes = 1 << 20;
 
     private const long MillisecondsPerHour = 3_600_000;
@@ -30,7 +31,7 @@ internal sealed class HistoryRows(HistoryWriter writer)
     private byte[] _events = [];
     private int _length;
 
-    /// <summary>No further user goes into this batch.</summary>
+    /// <summary>Whether this batch accepts no more users.</summary>
     public bool IsFull => _length >= MaxBatchBytes;
 
     /// <summary>Begins a batch.</summary>
@@ -44,10 +45,10 @@ internal sealed class HistoryRows(HistoryWriter writer)
     }
 
     /// <summary>Adds the rows of the reader's current user.</summary>
-    /// <param name="user">At its first event.</param>
-    /// <param name="isLog">Events have a time, which divides rows by the hour. One without it counts as of now.</param>
+    /// <param name="user">The reader, before the user's first event.</param>
+    /// <param name="isLog">Events have a time, and each row contains events of one hour. An event without a time gets the current time.</param>
     /// <returns>Number of rows, at least 1.</returns>
-    /// <exception cref="InvalidOperationException">The events are not those of the user's sum, or do not ascend.</exception>
+    /// <exception cref="InvalidOperationException">The events do not add up to the user's sum, or do not ascend.</exception>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public int AddUser(IDeltaReader user, bool isLog)
     {
@@ -100,7 +101,7 @@ internal sealed class HistoryRows(HistoryWriter writer)
 
         EndRow(rowStart, revenue);
 
-        // A row's balance is the user's new one minus the rows after it.
+        // A row's balance is the user's new balance minus the revenue of the later rows.
         foreach (var rowRevenue in _userRevenues)
         {
             total -= rowRevenue;
@@ -110,7 +111,7 @@ internal sealed class HistoryRows(HistoryWriter writer)
         return _userRevenues.Count;
     }
 
-    /// <summary>Adds the parameters that <see cref="Insert"/> and <see cref="From"/> name.</summary>
+    /// <summary>Adds the parameters of <see cref="Insert"/> and <see cref="From"/>.</summary>
     public void AddTo(NpgsqlParameterCollection parameters)
     {
         parameters.Add(WriteBatch.Bytes(_events.AsMemory(0, _length)));
@@ -120,16 +121,16 @@ internal sealed class HistoryRows(HistoryWriter writer)
         }
     }
 
-    /// <summary>Columns of the rows, beside the users of the batch.</summary>
+    /// <summary>Returns SQL for the columns of the rows. The users of the batch are further columns.</summary>
     /// <param name="first">Number of the first parameter.</param>
     public static string From(int first) =>
         $"unnest(${first + 1}::text::numeric[]), unnest(${first + 2}::text::numeric[]), unnest(${first + 3}::text::integer[]), "
             + $"unnest(${first + 4}::text::integer[]), unnest(${first + 5}::text::bigint[])";
 
-    /// <summary>Stores the rows, for a statement with the parts <c>rows</c> and <c>merged</c>.</summary>
-    /// <remarks>The sort reads all of <c>merged</c> before the first number is drawn: the users are then locked, and numbers ascend per user in the order in
-    /// which balances changed.</remarks>
-    /// <param name="source">Number of the parameter with the source's number; those of this class follow it.</param>
+    /// <summary>Returns SQL that stores the rows, for a statement with the query parts <c>rows</c> and <c>merged</c>.</summary>
+    /// <remarks>The sort reads all of <c>merged</c> before the statement draws the first <c>seq</c>. All users are then locked, so a user's <c>seq</c> ascends
+    /// in the order in which the balance changed.</remarks>
+    /// <param name="source">Index of the parameter for the source's number. The parameters of this class follow it.</param>
     public static string Insert(int source) =>
         $"""
         insert into event_history (seq, at, source_no, user_id, revenue, balance, events)
@@ -149,7 +150,7 @@ internal sealed class HistoryRows(HistoryWriter writer)
         _lengths.Add(_length - start);
     }
 
-    /// <summary>The text of an array of numbers.</summary>
+    /// <summary>Builds the text of an array of numbers.</summary>
     private sealed class NumberList
     {
         private const int LongestNumber = 41;
@@ -173,7 +174,7 @@ internal sealed class HistoryRows(HistoryWriter writer)
             _length += written;
         }
 
-        /// <summary>Ends the array; until <see cref="Clear"/>.</summary>
+        /// <summary>Ends the array, and returns its text, valid until <see cref="Clear"/>.</summary>
         public ReadOnlyMemory<byte> End()
         {
             if (_length == 0)

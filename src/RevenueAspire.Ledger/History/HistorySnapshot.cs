@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>The history as of the moment of a <see cref="LedgerSnapshot"/>, and only while that is open. Not thread-safe.</summary>
+/// <summary>The history as of the moment of a <see cref="LedgerSnapshot"/>. Usable only while that snapshot is open. Not thread-safe.</summary>
 public sealed class HistorySnapshot
 {
     private readonly NpgsqlConnection _connection;
@@ -13,7 +13,7 @@ public sealed class HistorySnapshot
         IReadOnlyDictionary<int, HistorySource> sources, IReadOnlyDictionary<int, HistoryType> types) =>
         (_connection, State, Missing, Sources, Types) = (connection, state, missing, sources, types);
 
-    /// <summary>The history's start, its end if it ended, and the rows that retention dropped.</summary>
+    /// <summary>The start of the history, its end if it has ended, and the start of the retained rows.</summary>
     public HistoryState State { get; }
 
     /// <summary>Applied events that have no rows.</summary>
@@ -25,9 +25,9 @@ public sealed class HistorySnapshot
     /// <summary>Event types by their number.</summary>
     public IReadOnlyDictionary<int, HistoryType> Types { get; }
 
-    /// <summary>Streams all users in the order of the bytes of their ids, each with its rows in the order of application.</summary>
-    /// <remarks>One enumeration at a time, and none of balances beside it; memory does not grow with the number of rows.</remarks>
-    /// <exception cref="LedgerException">A sum is no integer: another program wrote to the table.</exception>
+    /// <summary>Streams all users in byte order of their ids, each with its rows in the order of application.</summary>
+    /// <remarks>Run one enumeration at a time, and none of the snapshot's balances during it. Memory does not grow with the number of rows.</remarks>
+    /// <exception cref="LedgerException">A sum is not an integer, because another program wrote to the table.</exception>
     public async IAsyncEnumerable<HistoryUserRow> ReadUsersAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         const string Copy =
@@ -51,7 +51,7 @@ public sealed class HistorySnapshot
         }
     }
 
-    /// <summary>Reads all but the rows; null where there is no history.</summary>
+    /// <summary>Reads everything except the rows. Returns null if there is no history.</summary>
     internal static async Task<HistorySnapshot?> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
         await LedgerHistory.FindAsync(connection, cancellationToken).ConfigureAwait(false) is { } state
             ? new HistorySnapshot(
@@ -93,28 +93,28 @@ public sealed class HistorySnapshot
 
 /// <summary>A row of <c>event_history</c>: events of one user and one source.</summary>
 /// <param name="Seq">Order of application.</param>
-/// <param name="SourceNumber">In <see cref="HistorySnapshot.Sources"/>.</param>
+/// <param name="SourceNumber">Key in <see cref="HistorySnapshot.Sources"/>.</param>
 /// <param name="At">Milliseconds since 1970-01-01 UTC: server time of the first event; for a file the time of application.</param>
 /// <param name="Revenue">Sum of the events.</param>
-/// <param name="Balance">Of the user after them.</param>
-/// <param name="Events">For <see cref="HistoryCodec.Read"/>; valid until the next row.</param>
+/// <param name="Balance">The user's balance after the events.</param>
+/// <param name="Events">The encoded events; see <see cref="HistoryCodec.Read"/>. Valid until the next row.</param>
 public readonly record struct HistoryRow(long Seq, int SourceNumber, long At, BigInteger Revenue, BigInteger Balance, ReadOnlyMemory<byte> Events);
 
-/// <summary>A user with one of its rows.</summary>
+/// <summary>A user and one of the user's rows.</summary>
 /// <param name="UserId">UTF-8; valid until the next row.</param>
-/// <param name="Revenue">The user's balance; null: it has none, though it has a history.</param>
-/// <param name="Row">The row; null: the user has no history.</param>
+/// <param name="Revenue">The user's balance; null if the user has a history but no balance.</param>
+/// <param name="Row">The row; null if the user has no history.</param>
 public readonly record struct HistoryUserRow(ReadOnlyMemory<byte> UserId, BigInteger? Revenue, HistoryRow? Row);
 
-/// <summary>Applied events of a source that have no rows: those at offsets in [From, End), of users after one key and up to another.</summary>
+/// <summary>Applied events of a source without rows: events at offsets in [From, End) of the users after AfterUser up to ThroughUser.</summary>
 /// <param name="SourceId">The source.</param>
 /// <param name="From">First offset.</param>
 /// <param name="End">Exclusive end.</param>
-/// <param name="AfterUser">UTF-8, exclusive; empty: from the first user.</param>
-/// <param name="ThroughUser">UTF-8, inclusive; null: to the last user.</param>
+/// <param name="AfterUser">UTF-8, exclusive; empty to start with the first user.</param>
+/// <param name="ThroughUser">UTF-8, inclusive; null to end with the last user.</param>
 public sealed record MissingHistory(Guid SourceId, long From, long End, ReadOnlyMemory<byte> AfterUser, ReadOnlyMemory<byte>? ThroughUser)
 {
-    /// <summary>Whether an event is one of them.</summary>
+    /// <summary>Returns whether an event is one of the missing ones.</summary>
     public bool Contains(long offset, ReadOnlySpan<byte> userId) =>
         offset >= From && offset < End && userId.SequenceCompareTo(AfterUser.Span) > 0
         && (ThroughUser is not { } through || userId.SequenceCompareTo(through.Span) <= 0);
@@ -122,10 +122,10 @@ public sealed record MissingHistory(Guid SourceId, long From, long End, ReadOnly
 
 /// <summary>A source of the history.</summary>
 /// <param name="SourceId">Its id.</param>
-/// <param name="IsLog">Its events have a time.</param>
+/// <param name="IsLog">True if its events have a time.</param>
 public sealed record HistorySource(Guid SourceId, bool IsLog);
 
-/// <summary>A name of events.</summary>
+/// <summary>An event name and its sign.</summary>
 /// <param name="Name">As configured.</param>
 /// <param name="Sign">1 or -1.</param>
 public sealed record HistoryType(string Name, int Sign);

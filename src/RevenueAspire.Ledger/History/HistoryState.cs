@@ -1,12 +1,12 @@
 namespace RevenueAspire.Ledger;
 
-/// <summary>The history that a ledger has.</summary>
-/// <param name="Id">Random, made with the history.</param>
-/// <param name="StartedAt">Events applied since then have rows.</param>
-/// <param name="KeptAt">Not null: it ended then, and its rows stay for SQL.</param>
-/// <param name="RetainedFrom">Start of the oldest rows, after retention dropped older ones; null: none were dropped.</param>
+/// <summary>State of a ledger's history.</summary>
+/// <param name="Id">Random id, created with the history.</param>
+/// <param name="StartedAt">Start of the history. Events applied since then have rows.</param>
+/// <param name="KeptAt">End of the history by <c>history keep</c>; its rows stay for SQL. Null if processors still write it.</param>
+/// <param name="RetainedFrom">Start of the oldest rows; null if retention has dropped none.</param>
 public sealed record HistoryState(Guid Id, DateTime StartedAt, DateTime? KeptAt, DateTime? RetainedFrom)
 {
-    /// <summary>Every processor must write it.</summary>
+    /// <summary>Whether processors must write the history.</summary>
     public bool IsEnabled => KeptAt is null;
 }

@@ -4,10 +4,10 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Lets <see cref="LiveApply"/> and <see cref="PartMerge"/> write the history of the events they apply. Made by
-/// <see cref="LedgerHistory.EnableAsync"/>. Thread-safe.</summary>
-/// <remarks>It knows numbers that the database gave to names and sources. They were committed by a quorum before their first use, since Postgres gives a number
-/// again after a crash that lost its commit. A history that was dropped and made again refuses the writer (RV009).</remarks>
+/// <summary>Context with which <see cref="LiveApply"/> and <see cref="PartMerge"/> write the history of the events they apply.
+/// <see cref="LedgerHistory.EnableAsync"/> creates it. Thread-safe.</summary>
+/// <remarks>It caches the short numbers of names and sources. The quorum confirms a number before its first use, because Postgres reissues a number after a
+/// crash that lost its commit. After the history is dropped and created again, the database refuses this writer (RV009).</remarks>
 public sealed class HistoryWriter
 {
     private readonly ConcurrentDictionary<Guid, int> _sources = [];
@@ -20,22 +20,22 @@ public sealed class HistoryWriter
         (BoundLocks, BeginDurably) = (WriteBatch.BoundLocks + pass, WriteBatch.Begin + pass);
     }
 
-    /// <summary>SQL: bounds the wait for locks, and lets this transaction pass the guard. Both end with the transaction, as a pooler demands.</summary>
+    /// <summary>SQL that limits the wait for locks and makes the guard accept this transaction. Both end with the transaction, as a pooler requires.</summary>
     internal string BoundLocks { get; }
 
-    /// <summary>SQL: the same, with a synchronous commit.</summary>
+    /// <summary><see cref="BoundLocks"/>, plus a synchronous commit.</summary>
     internal string BeginDurably { get; }
 
-    /// <summary>Numbers and signs of the event types, by their index in <c>EventTypes.Signs</c>.</summary>
+    /// <summary>Numbers and signs of the event types, indexed as in <c>EventTypes.Signs</c>.</summary>
     internal ReadOnlySpan<(int Number, int Sign)> Types => _types;
 
-    /// <summary>Number of a source in <c>history_source</c>; makes one at the first call for a source.</summary>
+    /// <summary>Returns the number of a source in <c>history_source</c>. The first call for a source creates it.</summary>
     /// <param name="connection">Open, without a transaction.</param>
     /// <param name="sourceId">The source.</param>
     /// <param name="isLog">False for a file, whose events have no time.</param>
-    /// <param name="cancellationToken">Cancels; a number that was made stays.</param>
-    /// <exception cref="UnconfirmedCommitException">The number may be lost in a failover: call again.</exception>
-    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
+    /// <param name="cancellationToken">Cancels; a created number stays.</param>
+    /// <exception cref="UnconfirmedCommitException">A failover may lose the number: call again.</exception>
+    /// <exception cref="NpgsqlException">The database failed; see <see cref="DatabaseErrors"/>.</exception>
     internal async ValueTask<int> SourceNumberAsync(NpgsqlConnection connection, Guid sourceId, bool isLog, CancellationToken cancellationToken)
     {
         if (_sources.TryGetValue(sourceId, out var known))
@@ -43,7 +43,7 @@ public sealed class HistoryWriter
             return known;
         }
 
-        // The barrier makes the transaction write, so that a number which an unconfirmed attempt made is confirmed with it (rule R2).
+        // The barrier makes the transaction write, so its commit also confirms a number from an earlier, unconfirmed attempt (rule R2).
         using var confirmation = new CommitConfirmation(connection);
         await using var batch = new NpgsqlBatch(connection)
         {

@@ -6,29 +6,29 @@ namespace RevenueAspire.Ledger;
 
 /// <summary>Begins and ends the history of a ledger: the tables of <c>history.sql</c>, and the triggers that stop a processor without it. Stateless.</summary>
 /// <remarks>
-/// Whether there is a history is a state of the database, since one processor that does not write it leaves gaps. Each change of that state is one transaction
-/// under locks that wait for running merges. Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="DatabaseErrors"/>. Each is
-/// safe to repeat.
+/// The database stores whether the ledger has a history, because a processor that does not write it would leave gaps. Each change of this state is one
+/// transaction, and its locks wait for running merges. Methods throw <see cref="NpgsqlException"/> if the database fails; see <see cref="DatabaseErrors"/>. All
+/// methods are safe to repeat.
 /// </remarks>
 public static class LedgerHistory
 {
-    /// <summary>Message of a processor without a history that finds one in the ledger; the triggers raise the same text as RV009.</summary>
+    /// <summary>Error message for a processor without a history on a ledger with one. The triggers raise the same text as RV009.</summary>
     public const string Refusal =
         "the ledger keeps a history, and this processor does not: set History:Enabled=true, or run 'history keep' or 'history drop'";
 
     private const int Version = 1;
 
-    // Changes of the history come one after the other. A commit that no quorum has would be a state that may vanish.
+    // Changes of the history run one at a time. The commit needs the quorum, because a failover could undo an unconfirmed change.
     private const string Begin = $"{WriteBatch.BoundLocks}, {Replication.ConfirmCommit}, pg_advisory_xact_lock(5641763209170224)";
 
-    // The history joins the tables of the ledger, also where they are not in the first schema of the search_path.
+    // Create the history in the schema of the ledger's tables, even if it is not the first schema of the search_path.
     private const string Locate =
         """
         select set_config('search_path', quote_ident(n.nspname), true)
         from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass('event_source')
         """;
 
-    // In the order in which statements lock rows. It waits for statements that are running, and those that wait for it find the triggers.
+    // Locks the tables in the lock order of the writing statements. It waits for running statements; later statements wait for it and then find the triggers.
     private const string LockLedger = "lock table event_source, event_range, event_part, users_revenue in share row exclusive mode";
 
     private const string Read = "select version, history_id, started_at, kept_at, retained_from from history_state";
@@ -48,7 +48,7 @@ public static class LedgerHistory
         select h.type_no from unnest($1::text[], $2::integer[]) with ordinality as t (name, sign, place) join history_type h using (name, sign) order by t.place
         """;
 
-    // A lease that is not given back ends with its time: longer than one lease nothing waits for a processor that was killed.
+    // A killed processor keeps its lease until the lease expires, so it blocks "history keep" and "history drop" for at most one lease length.
     private const string FindLease =
         """
         select s.name, l.lease_until from (
@@ -59,13 +59,13 @@ public static class LedgerHistory
     /// <summary>The script.</summary>
     public static string Script { get; } = ReadScript();
 
-    /// <summary>Creates the history unless it exists, and returns its writer. Events applied before are recorded as missing.</summary>
-    /// <param name="database">The ledger's database, with the ledger's tables; as a role that may create tables there, unless the history exists.</param>
-    /// <param name="signs">Names of events with their signs, as <c>EventTypes.Signs</c>: in ordinal order.</param>
-    /// <param name="cancellationToken">Cancels; the history is then made wholly or not at all.</param>
-    /// <exception cref="LedgerException">The history was ended with <c>history keep</c>, is of another version, lacks a trigger, or the ledger is distributed;
-    /// the message names the repair.</exception>
-    /// <exception cref="UnconfirmedCommitException">The history may be lost in a failover: call again.</exception>
+    /// <summary>Creates the history unless it exists, and returns its writer. Records events applied before as missing.</summary>
+    /// <param name="database">The ledger's database, with the ledger's tables. The role needs the right to create tables, unless the history exists.</param>
+    /// <param name="signs">Event names with their signs, in ordinal order, as in <c>EventTypes.Signs</c>.</param>
+    /// <param name="cancellationToken">Cancels; the history is then created completely or not at all.</param>
+    /// <exception cref="LedgerException"><c>history keep</c> has ended the history, it is of another version or lacks a trigger, or the ledger is distributed.
+    /// The message names the repair.</exception>
+    /// <exception cref="UnconfirmedCommitException">A failover may lose the history: call again.</exception>
     public static async Task<HistoryWriter> EnableAsync(
         NpgsqlDataSource database, IReadOnlyDictionary<string, int> signs, CancellationToken cancellationToken)
     {
@@ -103,7 +103,7 @@ public static class LedgerHistory
             cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Reads the state of the history; null where there is none.</summary>
+    /// <summary>Reads the state of the history. Returns null if there is none.</summary>
     /// <exception cref="LedgerException">The tables are of another version.</exception>
     public static async Task<HistoryState?> InspectAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
@@ -117,8 +117,9 @@ public static class LedgerHistory
         await ScalarAsync<bool>(connection, "select to_regclass('history_state') is not null", cancellationToken).ConfigureAwait(false)
             ? await ReadAsync(connection, cancellationToken).ConfigureAwait(false) : null;
 
-    /// <summary>Ends the history: its rows stay for SQL, and processors without it may run. A processor that still writes it is stopped.</summary>
-    /// <returns>False where there is none.</returns>
+    /// <summary>Ends the history. Its rows stay for SQL, and processors without a history may run. The triggers refuse a processor that still writes
+    /// it.</summary>
+    /// <returns>False if there is no history.</returns>
     /// <exception cref="LedgerException">A processor holds a lease, so it may be running.</exception>
     public static Task<bool> KeepAsync(NpgsqlDataSource database, CancellationToken cancellationToken) =>
         EndAsync(
@@ -127,7 +128,7 @@ public static class LedgerHistory
             cancellationToken);
 
     /// <summary>Removes the history with all its rows.</summary>
-    /// <returns>False where there is none.</returns>
+    /// <returns>False if there is no history.</returns>
     /// <exception cref="LedgerException">A processor holds a lease, so it may be running.</exception>
     public static Task<bool> DropAsync(NpgsqlDataSource database, CancellationToken cancellationToken) =>
         EndAsync(
@@ -139,7 +140,8 @@ public static class LedgerHistory
     private const string DropTriggers =
         "drop trigger if exists history_guard on event_source; drop trigger if exists history_guard on event_part;";
 
-    /// <summary>A live range moves both offsets. A close moves applied_through alone, and no sums: any processor may close.</summary>
+    /// <summary>Returns SQL that creates the triggers. They check live ranges, which move both offsets. They ignore a close, which moves only applied_through
+    /// and adds no sums: any processor may close.</summary>
     /// <param name="argument">See <c>history_guard</c>.</param>
     private static string Triggers(string argument) =>
         $"""
@@ -228,7 +230,7 @@ public static class LedgerHistory
         return [.. types];
     }
 
-    /// <summary>Runs the work in one transaction that only one session at a time is in; it gets the state of the history, null where there is none.</summary>
+    /// <summary>Runs the work in one transaction, in one session at a time. The work receives the state of the history, or null if there is none.</summary>
     internal static async Task<T> InTransactionAsync<T>(
         NpgsqlDataSource database, Func<NpgsqlConnection, HistoryState?, Task<T>> work, CancellationToken cancellationToken)
     {

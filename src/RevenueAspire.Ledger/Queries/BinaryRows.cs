@@ -8,7 +8,7 @@ namespace RevenueAspire.Ledger;
 /// <summary>Reads the rows of <c>COPY ... TO STDOUT (FORMAT BINARY)</c>. The fields of one row stay valid until the next row. Not thread-safe.</summary>
 internal sealed class BinaryRows(Stream stream)
 {
-    /// <summary>Signature, flags and the length of an extension, which Postgres leaves empty.</summary>
+    /// <summary>Signature, flags, and the length of the header extension, which Postgres leaves empty.</summary>
     public const int HeaderBytes = 19;
 
     private const int BufferBytes = 256 << 10;
@@ -17,7 +17,7 @@ internal sealed class BinaryRows(Stream stream)
     private int _at;
     private int _filled;
 
-    /// <summary>Runs a COPY to its end, or cancels it where the caller stops before. Gives the reader at the beginning of each row.</summary>
+    /// <summary>Runs a COPY, and returns the reader at the beginning of each row. If the caller stops early, the COPY is cancelled.</summary>
     public static async IAsyncEnumerable<BinaryRows> CopyAsync(
         NpgsqlConnection connection, string copy, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -40,21 +40,21 @@ internal sealed class BinaryRows(Stream stream)
             {
                 if (!isRead && connection.FullState.HasFlag(ConnectionState.Open))
                 {
-                    // Else the stream would read the rest of the table before it ends.
+                    // Without the cancellation, disposing the stream would read the rest of the table.
                     await stream.CancelAsync().ConfigureAwait(false);
                 }
             }
         }
     }
 
-    /// <summary>Passes over bytes.</summary>
+    /// <summary>Skips bytes.</summary>
     public async ValueTask SkipAsync(int bytes, CancellationToken cancellationToken)
     {
         await EnsureAsync(bytes, cancellationToken).ConfigureAwait(false);
         _at += bytes;
     }
 
-    /// <summary>Begins the next row; -1 at the end.</summary>
+    /// <summary>Begins the next row, and returns its number of fields; -1 at the end.</summary>
     public async ValueTask<int> ReadFieldCountAsync(CancellationToken cancellationToken)
     {
         _rowAt = _at;
@@ -63,7 +63,7 @@ internal sealed class BinaryRows(Stream stream)
         return BinaryPrimitives.ReadInt16BigEndian(_buffer.AsSpan(_at - sizeof(short)));
     }
 
-    /// <summary>Reads the next field of the row, for <see cref="Field"/>; its length is -1 where it is null.</summary>
+    /// <summary>Reads the next field of the row. Pass the result to <see cref="Field"/>. The length of a null field is -1.</summary>
     public async ValueTask<(int Start, int Length)> ReadFieldAsync(CancellationToken cancellationToken)
     {
         await EnsureAsync(sizeof(int), cancellationToken).ConfigureAwait(false);
@@ -75,10 +75,9 @@ internal sealed class BinaryRows(Stream stream)
         return (_at - bytes - _rowAt, length);
     }
 
-    /// <summary>The bytes of a field.</summary>
     public ReadOnlyMemory<byte> Field((int Start, int Length) field) => _buffer.AsMemory(_rowAt + field.Start, field.Length);
 
-    /// <summary>Reads until the given number of bytes follows the current position. Moves the row to the beginning of the buffer.</summary>
+    /// <summary>Fills the buffer until it has the given number of bytes after the current position. May move the row to the start of the buffer.</summary>
     private ValueTask EnsureAsync(int bytes, CancellationToken cancellationToken) =>
         _filled - _at >= bytes ? ValueTask.CompletedTask : FillAsync(bytes, cancellationToken);
 

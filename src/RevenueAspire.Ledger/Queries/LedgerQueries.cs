@@ -4,12 +4,12 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Reads for the API. Thread-safe; each call is one round trip on a pooled connection (two the first time on it).</summary>
-/// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="DatabaseErrors"/>.</remarks>
+/// <summary>Queries of the API. Thread-safe. Each call is one round trip on a pooled connection; the first call on a connection needs two.</summary>
+/// <remarks>Methods throw <see cref="NpgsqlException"/> if the database fails; see <see cref="DatabaseErrors"/>.</remarks>
 public sealed class LedgerQueries(NpgsqlDataSource database)
 {
-    /// <summary>A user's revenue as a JSON number (numeric never overflows), or null when the table has no such user.</summary>
-    /// <param name="userId">The user id; one that no table can hold (U+0000, a lone surrogate) is not in it.</param>
+    /// <summary>Returns a user's revenue as a JSON number of any size, or null if the table has no such user.</summary>
+    /// <param name="userId">The user id. The result is null for an id that Postgres cannot store (with U+0000 or a lone surrogate).</param>
     /// <param name="cancellationToken">Cancels the query.</param>
     public async Task<string?> FindRevenueAsync(string userId, CancellationToken cancellationToken)
     {
@@ -19,8 +19,8 @@ public sealed class LedgerQueries(NpgsqlDataSource database)
             : null;
     }
 
-    /// <summary>The same, once all sums are there whose watermarks were visible before the call (read your own writes).</summary>
-    /// <remarks>Only a distributed ledger has to wait: <see cref="DistributedLedger.SettleAsync(NpgsqlConnection, string, CancellationToken)"/>.</remarks>
+    /// <summary>Returns a user's revenue with the sums of every watermark that was visible before the call (read your own writes).</summary>
+    /// <remarks>Only a distributed ledger needs a wait: <see cref="DistributedLedger.SettleAsync(NpgsqlConnection, string, CancellationToken)"/>.</remarks>
     public async Task<string?> FindSettledRevenueAsync(string userId, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(userId);
@@ -36,12 +36,12 @@ public sealed class LedgerQueries(NpgsqlDataSource database)
         return await FindRevenueAsync(userId, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Offset through which a source is in the ledger; null when the ledger does not know it yet.</summary>
-    /// <remarks>The sums of a distributed ledger may follow a moment later: <see cref="FindSettledRevenueAsync"/>.</remarks>
+    /// <summary>Returns the applied offset of a source, or null if the ledger does not know the source yet.</summary>
+    /// <remarks>In a distributed ledger the sums may follow a moment later: see <see cref="FindSettledRevenueAsync"/>.</remarks>
     public async Task<long?> FindAppliedThroughAsync(Guid sourceId, CancellationToken cancellationToken) =>
         (long?)await ScalarAsync("select applied_through from event_source where source_id = $1", cancellationToken, sourceId).ConfigureAwait(false);
 
-    /// <summary>Why the record at this offset was rejected, or null.</summary>
+    /// <summary>Returns the reason why the record at this offset was rejected, or null if it was not rejected.</summary>
     public async Task<string?> FindRejectReasonAsync(Guid sourceId, long offset, CancellationToken cancellationToken) =>
         (string?)await ScalarAsync(
             """select reason from rejected_event where source_id = $1 and "offset" = $2""", cancellationToken, sourceId, offset).ConfigureAwait(false);
@@ -55,7 +55,7 @@ public sealed class LedgerQueries(NpgsqlDataSource database)
             command.Parameters.Add(new NpgsqlParameter { Value = value });
         }
 
-        // Plans once a connection; the connection keeps the statement over its returns to the pool.
+        // Planned once per connection: a pooled connection keeps its prepared statements.
         await command.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
         return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
     }

@@ -10,10 +10,10 @@ using RevenueAspire.Postgres;
 namespace RevenueAspire.Ledger;
 
 /// <summary>Sources, open ranges and balances as of one moment: a REPEATABLE READ transaction (rule M13). Not thread-safe.</summary>
-/// <remarks>It holds no lock that a merge waits for. Dispose it soon: an open snapshot keeps Postgres from cleaning old row versions.</remarks>
+/// <remarks>Merges never wait for its locks. Dispose it soon, because Postgres cannot remove old row versions while the snapshot is open.</remarks>
 public sealed class LedgerSnapshot : IAsyncDisposable
 {
-    // The revenue as text: it is exact at any size. The binary form needs no unescaping, and costs a third of a data reader's time per row.
+    // Revenue travels as text, which is exact at any size. A binary COPY needs no unescaping, and takes a third of a data reader's time per row.
     private const string Copy = "copy (select user_id, revenue::text from users_revenue order by user_id) to stdout (format binary)";
 
     private static readonly TimeSpan QuietPause = TimeSpan.FromMilliseconds(100);
@@ -33,29 +33,29 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     /// <summary>All sources.</summary>
     public IReadOnlyList<LedgerSource> Sources { get; }
 
-    /// <summary>Sum of the events of each source before its <see cref="LedgerSource.AppliedThrough"/>, as the ledger keeps it for its total.</summary>
+    /// <summary>Stored sum of the events of each source before its <see cref="LedgerSource.AppliedThrough"/>. The ledger's total adds these up.</summary>
     public IReadOnlyDictionary<Guid, BigInteger> Revenues { get; }
 
-    /// <summary>Frozen ranges that are not closed: users up to each part's watermark are in the balances.</summary>
+    /// <summary>Frozen, unclosed ranges. The balances include their users up to the watermark of each part.</summary>
     public IReadOnlyList<EventRange> FrozenRanges { get; }
 
-    /// <summary>The digests that identify each content of files (rule M10), ascending by length.</summary>
+    /// <summary>The digests that identify the content of each file (rule M10), ascending by length.</summary>
     public ILookup<Guid, FileDigest> Digests { get; }
 
-    /// <summary>Paths at which each content of files was seen, the latest first: hints, since another content may be there now.</summary>
+    /// <summary>Paths at which each content was seen, the latest first. They are hints: the file there may have other content now.</summary>
     public ILookup<Guid, string> Paths { get; }
 
-    /// <summary>The history; null where the ledger has none.</summary>
+    /// <summary>The history, or null if the ledger has none.</summary>
     public HistorySnapshot? History { get; }
 
     /// <summary>Opens the snapshot on a separate connection.</summary>
     /// <param name="database">The ledger's database.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    /// <param name="balances">For a distributed ledger: makes the stream to which its balances are copied; null: in memory.</param>
-    /// <param name="patience">For a distributed ledger: how long to try again while its sources move; 60 s where it is null.</param>
-    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
-    /// <exception cref="LedgerException">A source's revenue is not an integer: another program wrote to the table. Or sources of a distributed ledger moved
-    /// during each copy of its balances.</exception>
+    /// <param name="balances">For a distributed ledger: creates the stream that receives a copy of the balances; null for memory.</param>
+    /// <param name="patience">For a distributed ledger: limit of the attempts while processors apply events; null for 60 s.</param>
+    /// <exception cref="NpgsqlException">The database failed; see <see cref="DatabaseErrors"/>.</exception>
+    /// <exception cref="LedgerException">A source's revenue is not an integer, because another program wrote to the table. Or processors applied events to a
+    /// distributed ledger during every copy of its balances.</exception>
     public static async Task<LedgerSnapshot> OpenAsync(
         NpgsqlDataSource database, CancellationToken cancellationToken, Func<Stream>? balances = null, TimeSpan? patience = null)
     {
@@ -83,18 +83,18 @@ public sealed class LedgerSnapshot : IAsyncDisposable
             if (Stopwatch.GetElapsedTime(started) >= limit)
             {
                 throw new LedgerException(
-                    "the ledger is distributed, so its balances can only be compared while nothing is applied, but something was applied during each of "
-                    + $"{attempt} reads: stop the processors, which loses nothing, and check again");
+                    "balances of a distributed ledger can be compared only while no events are applied, but processors applied events during each of "
+                    + $"{attempt} attempts: stop the processors (this loses nothing) and check again");
             }
 
             await Task.Delay(QuietPause, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    /// <summary>Copies the balances of a distributed ledger, which has no snapshot over several servers; false when they may not be those of this
+    /// <summary>Copies the balances of a distributed ledger, which has no snapshot over several servers. Returns false if the copy may differ from this
     /// snapshot.</summary>
-    /// <remarks>The watermarks commit before the sums. So all sums of this snapshot are there once the workers have settled. If the watermarks are then the
-    /// same after the copy, no other sum was there.</remarks>
+    /// <remarks>A watermark commits before its sums. So the workers have all sums of this snapshot after <c>SettleAsync</c>. If no watermark has moved after
+    /// the copy, the copy has no later sum.</remarks>
     private async Task<bool> TryCopyBalancesAsync(NpgsqlDataSource database, Stream balances, CancellationToken cancellationToken)
     {
         _copied = balances;
@@ -119,11 +119,11 @@ public sealed class LedgerSnapshot : IAsyncDisposable
         var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            // The first query fixes the moment for all that follow.
+            // The first query takes the snapshot for all later queries.
             var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken).ConfigureAwait(false);
             await using (var patient = new NpgsqlCommand("set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0", connection))
             {
-                // Its holder adds up logs and files between two queries, and reads the whole table with one: both may take long.
+                // No time-outs: between two queries verify may read logs and files for a long time, and one query reads the whole table.
                 await patient.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             }
 
@@ -145,18 +145,18 @@ public sealed class LedgerSnapshot : IAsyncDisposable
         }
     }
 
-    /// <summary>Names the snapshot, so that other connections can read as of the same moment while this one is open.</summary>
-    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
+    /// <summary>Exports the snapshot, and returns its name. Other connections can use it while this one is open.</summary>
+    /// <exception cref="NpgsqlException">The database failed; see <see cref="DatabaseErrors"/>.</exception>
     public async Task<string> ExportAsync(CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("select pg_export_snapshot()", _connection);
         return (string)(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
     }
 
-    /// <summary>Streams all balances in order of user id bytes: UTF-8 user id, valid until the next one, and revenue.</summary>
-    /// <remarks>One enumeration at a time; memory does not grow with the number of users. The first row may take long, since Postgres may sort the table: the
-    /// connection's Command Timeout must allow for it.</remarks>
-    /// <exception cref="LedgerException">A revenue is no integer: another program wrote to the table.</exception>
+    /// <summary>Streams all balances in byte order of the user ids: UTF-8 user id, valid until the next row, and revenue.</summary>
+    /// <remarks>Run one enumeration at a time. Memory does not grow with the number of users. Postgres may sort the table before it sends the first row: the
+    /// connection's Command Timeout must allow for that.</remarks>
+    /// <exception cref="LedgerException">A revenue is not an integer, because another program wrote to the table.</exception>
     public async IAsyncEnumerable<(ReadOnlyMemory<byte> UserId, BigInteger Revenue)> ReadBalancesAsync(
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -188,7 +188,7 @@ public sealed class LedgerSnapshot : IAsyncDisposable
             {
                 if (!isRead && _connection.FullState.HasFlag(ConnectionState.Open))
                 {
-                    // Else the stream would read the rest of the table before it ends.
+                    // Without the cancellation, disposing the stream would read the rest of the table.
                     await rows.CancelAsync().ConfigureAwait(false);
                 }
             }
@@ -243,7 +243,7 @@ public sealed class LedgerSnapshot : IAsyncDisposable
         long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var narrow) ? narrow
             : BigInteger.TryParse(Encoding.UTF8.GetString(text), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var revenue) ? revenue
             : throw new LedgerException(
-                $"{table} holds a revenue that is no integer ({Encoding.UTF8.GetString(text)}): another program writes to this table");
+                $"{table} contains a revenue that is not an integer ({Encoding.UTF8.GetString(text)}): another program writes to this table");
 
     private static async Task<ILookup<Guid, FileDigest>> ReadDigestsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {

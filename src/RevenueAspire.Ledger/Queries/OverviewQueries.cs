@@ -4,11 +4,11 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Queries of the page that monitors the ledger. Thread-safe.</summary>
-/// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="DatabaseErrors"/>.</remarks>
+/// <summary>Queries of the monitoring page. Thread-safe.</summary>
+/// <remarks>Methods throw <see cref="NpgsqlException"/> if the database fails; see <see cref="DatabaseErrors"/>.</remarks>
 public sealed class OverviewQueries(NpgsqlDataSource database)
 {
-    // A row a source: the running sums move in the statements that move applied_through, so that no user is read.
+    // Reads one row per source and no users: the statements that move applied_through also update the sums of the source.
     private const string Totals =
         """
         select coalesce(sum(revenue_through), 0)::text, coalesce(sum(events_through), 0)::bigint, coalesce(sum(rejects_through), 0)::bigint,
@@ -27,14 +27,15 @@ public sealed class OverviewQueries(NpgsqlDataSource database)
         order by e.rejected_at desc, e."offset" desc
         """;
 
-    // Balances have no index, because each update of a user would have to move its entry. The scan uses one process, so it takes at most one core from merges.
+    // Revenue has no index, because each update of a user would then also update the index. The scan uses one process, so it takes at most one core from
+    // merges.
     private const string Bounds = "select set_config('statement_timeout', $1, true), set_config('max_parallel_workers_per_gather', '0', true)";
 
     private const string Top = "select u.user_id, u.revenue::text from users_revenue u order by u.revenue desc, u.user_id limit $1";
 
-    /// <summary>Reads the overview in one round trip; its cost grows with the number of sources, not with users or events.</summary>
-    /// <param name="sources">Whose applied offset is wanted.</param>
-    /// <param name="rejects">How many of the latest rejected lines.</param>
+    /// <summary>Reads the overview in one round trip. The cost grows with the number of sources, not with users or events.</summary>
+    /// <param name="sources">Sources to return an applied offset for.</param>
+    /// <param name="rejects">Maximum number of latest rejected lines.</param>
     /// <param name="cancellationToken">Cancels.</param>
     public async Task<LedgerOverview> ReadAsync(Guid[] sources, int rejects, CancellationToken cancellationToken)
     {
@@ -71,17 +72,17 @@ public sealed class OverviewQueries(NpgsqlDataSource database)
         return new LedgerOverview(total, events, rejected, processors, applied, latest);
     }
 
-    /// <summary>The users with the highest revenue: a scan of the whole table. Call it seldom.</summary>
-    /// <param name="count">How many.</param>
-    /// <param name="limit">How long the scan may take; at least a millisecond.</param>
+    /// <summary>Finds the users with the highest revenue. It scans the whole table: call it rarely.</summary>
+    /// <param name="count">Maximum number of users.</param>
+    /// <param name="limit">Time limit of the scan; at least one millisecond.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    /// <returns>Highest first; null when the limit was not enough.</returns>
+    /// <returns>The users, highest revenue first; null if the scan exceeded the limit.</returns>
     public async Task<IReadOnlyList<UserBalance>?> FindTopUsersAsync(int count, TimeSpan limit, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, TimeSpan.FromMilliseconds(1));
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
 
-        // One transaction, which ends with the batch and takes both settings with it. The client waits longer than the server works.
+        // The batch is one transaction, and the settings of Bounds end with it. The client's time-out exceeds the server's limit.
         await using var batch = new NpgsqlBatch(connection)
         {
             BatchCommands =

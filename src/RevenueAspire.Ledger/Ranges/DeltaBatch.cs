@@ -5,23 +5,23 @@ using Npgsql;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>A batch of users and sums as parameters of an upsert. Used again batch after batch; not thread-safe.</summary>
+/// <summary>A batch of users and sums as parameters of an upsert. Reusable for the next batch; not thread-safe.</summary>
 /// <remarks>
-/// The client sends all ids as one text with separators and all sums as another; the server splits them. An array parameter of Npgsql passes each element
-/// through half a dozen virtual calls. In a process that lives for two seconds, the just-in-time compiler optimizes them too late. Digits also carry a sum
-/// of any size.
+/// The client sends all ids as one text with separators, and all sums as another; the server splits both. An array parameter of Npgsql would cost half a
+/// dozen virtual calls per element. In a process that runs for two seconds, the just-in-time compiler optimizes these calls too late. Sums travel as decimal
+/// digits, so they can have any size.
 /// </remarks>
-/// <param name="history">Not null: the batch carries the rows of its users' history too, and a user's id once per row.</param>
+/// <param name="history">If not null, the batch also contains history rows for its users, and repeats the user's id for each row.</param>
 /// <param name="isLog">Whether the users come from a log; used with <paramref name="history"/>.</param>
-/// <param name="isWhole">All users go into one batch, however large their history is.</param>
+/// <param name="isWhole">Puts all users into one batch, even if their history is large.</param>
 internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = false, bool isWhole = false)
 {
-    /// <summary>The default separator of ids, U+001F; another one is used if an id contains it.</summary>
+    /// <summary>The default separator of ids, U+001F. If an id contains it, the batch switches to a random separator.</summary>
     private static readonly byte[] UnitSeparator = [0x1F];
 
     private static readonly byte[] Comma = [(byte)','];
 
-    public const string NotAmong = "The users are not those that the range was frozen with: its watermark or its upper key is not among them.";
+    public const string NotAmong = "The users differ from those at the freeze of the range: its watermark or its upper key is missing.";
 
     private readonly HistoryRows? _rows = history is null ? null : new HistoryRows(history);
     private byte[] _ids = [];
@@ -33,17 +33,17 @@ internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = fal
     /// <summary>Number of users.</summary>
     public int Count { get; private set; }
 
-    /// <summary>The batch's last user id; lives until the next <see cref="Fill"/>.</summary>
+    /// <summary>The batch's last user id, valid until the next <see cref="Fill"/>.</summary>
     public ReadOnlyMemory<byte> LastUser { get; private set; }
 
     /// <summary>Copies the next users.</summary>
-    /// <param name="users">Moved to the last user that is copied.</param>
-    /// <param name="after">The user before them, or empty.</param>
-    /// <param name="rows">Users at most; fewer where their history is large.</param>
-    /// <param name="through">The last user to copy, or empty: then to the end.</param>
-    /// <exception cref="ArgumentException">The users do not ascend: a watermark would pass users that were never added.</exception>
-    /// <exception cref="InvalidOperationException">The last user to copy is not among them.</exception>
-    // Optimized at the first call, as the methods below: a merge ends before the runtime would compile it again.
+    /// <param name="users">Moved to the last copied user.</param>
+    /// <param name="after">The user before the first one to copy, or empty.</param>
+    /// <param name="rows">Maximum number of users. The batch gets fewer if their history is large.</param>
+    /// <param name="through">The last user to copy, or empty to copy all.</param>
+    /// <exception cref="ArgumentException">The users do not ascend. The watermark would skip users that were never added.</exception>
+    /// <exception cref="InvalidOperationException">The users do not include <paramref name="through"/>.</exception>
+    // Fully optimized at the first call, like the methods below: a merge is over before tiered compilation would optimize them.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Fill(IDeltaReader users, ReadOnlySpan<byte> after, int rows, ReadOnlySpan<byte> through)
     {
@@ -65,7 +65,7 @@ internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = fal
             var id = users.UserId;
             if (id.SequenceCompareTo(last) <= 0)
             {
-                throw new ArgumentException("Users must come in ascending order of the bytes of their ids, each once.", nameof(users));
+                throw new ArgumentException("Users must be unique and in ascending byte order of their ids.", nameof(users));
             }
 
             if (!through.IsEmpty && id.SequenceCompareTo(through) > 0)
@@ -91,7 +91,7 @@ internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = fal
             Count++;
             for (var more = _rows?.AddUser(users, isLog) ?? 1; more > 1; more--)
             {
-                // Its sum is added once: with the first of its rows.
+                // Only the first row of a user has the sum, so the sum is added once.
                 Append(ref _ids, ref _idsLength, _separator);
                 Append(ref _ids, ref _idsLength, LastUser.Span);
                 Append(ref _sums, ref _sumsLength, Comma);
@@ -99,7 +99,7 @@ internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = fal
         }
     }
 
-    /// <summary>Adds the parameters that <see cref="Upsert"/> names.</summary>
+    /// <summary>Adds the parameters of <see cref="Upsert"/>.</summary>
     public void AddUsersTo(NpgsqlParameterCollection parameters)
     {
         parameters.Add(WriteBatch.Text(_ids.AsMemory(0, _idsLength)));
@@ -107,18 +107,17 @@ internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = fal
         parameters.Add(WriteBatch.Text(_separator));
     }
 
-    /// <summary>Adds the parameters that <see cref="UpsertWithHistory"/> names beside them, but for the source's number.</summary>
+    /// <summary>Adds the further parameters of <see cref="UpsertWithHistory"/>, except the source's number.</summary>
     public void AddHistoryTo(NpgsqlParameterCollection parameters) => _rows!.AddTo(parameters);
 
-    /// <summary>The upsert, for the statement of a range or a part; ids, sums and separator are the parameter <paramref name="first"/> and the
-    /// next two.</summary>
+    /// <summary>Returns the upsert for the statement of a range or a part. Its three parameters are ids, sums and separator.</summary>
     /// <remarks>
-    /// Nothing is written unless <c>moved</c> has a row, and <c>moved</c> runs first, since this reads it. The order is the bytes' (M5): the sort costs next to
-    /// nothing on rows that come sorted, and states an order that a plan could otherwise drop. A user whose sum is zero gets a row, too.
+    /// It reads <c>moved</c>, so <c>moved</c> runs first, and without a row in <c>moved</c> it writes nothing. It writes users in byte order (M5): without
+    /// "order by" a plan could use another order, and sorting sorted rows costs almost nothing. A user with sum zero also gets a row.
     /// </remarks>
     /// <param name="first">Number of the first parameter.</param>
-    /// <param name="onlyNew">Whether none of the users has a row: where that proves wrong, the statement fails as a whole with 23505. It saves "on conflict",
-    /// which announces, confirms and logs each row separately, and so takes twice as long.</param>
+    /// <param name="onlyNew">Assumes that no user has a row; if one has, the whole statement fails with 23505. The statement then omits "on conflict", which
+    /// takes twice as long because it announces, confirms and logs each row separately.</param>
     public static string Upsert(int first, bool onlyNew) =>
         $"""
         insert into users_revenue as r (user_id, revenue)
@@ -129,9 +128,9 @@ internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = fal
         {(onlyNew ? "" : "on conflict (user_id) do update set revenue = r.revenue + excluded.revenue")}
         """;
 
-    /// <summary>The upsert, and before and after it the parts <c>rows</c> and <c>history</c>, which write the history.</summary>
+    /// <summary>Returns the upsert together with the query parts <c>rows</c> and <c>history</c>, which write the history.</summary>
     /// <param name="first">As for <see cref="Upsert"/>.</param>
-    /// <param name="source">Number of the parameter with the source's number; those of <see cref="AddHistoryTo"/> follow it.</param>
+    /// <param name="source">Index of the parameter for the source's number. The parameters of <see cref="AddHistoryTo"/> follow it.</param>
     /// <param name="onlyNew">As for <see cref="Upsert"/>.</param>
     public static string UpsertWithHistory(int first, int source, bool onlyNew) =>
         $"""
@@ -151,8 +150,8 @@ internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = fal
         )
         """;
 
-    /// <summary>Divides the ids by a random text from here on. It begins with U+001F and has it nowhere else, so that no match can begin in an id and end in a
-    /// separator; a caller cannot send it, since it is random.</summary>
+    /// <summary>Replaces the separator by U+001F and random digits. The only U+001F is its first character, so no match can overlap an id and a separator.
+    /// Clients cannot guess a random separator, so no id contains it.</summary>
     private void ChangeSeparator()
     {
         byte[] separator = [.. UnitSeparator, .. Encoding.ASCII.GetBytes(RandomNumberGenerator.GetHexString(32))];

@@ -2,11 +2,11 @@ using System.Numerics;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Users in ascending order of the bytes of their ids (the database's <c>COLLATE "C"</c>), each once, with the sum to add to their revenue. They may
-/// lie in memory or on disk. Thread-safe.</summary>
+/// <summary>Unique users in ascending byte order of their ids (the database's <c>COLLATE "C"</c>), each with the sum to add to its revenue. They are in memory
+/// or on disk. Thread-safe.</summary>
 public interface ISortedDeltas
 {
-    /// <summary>Whether a user is among them.</summary>
+    /// <summary>Returns whether the users include this one.</summary>
     /// <param name="userId">UTF-8, 1 to 256 bytes.</param>
     /// <exception cref="IOException">The disk failed.</exception>
     bool Contains(ReadOnlySpan<byte> userId);
@@ -23,15 +23,15 @@ public interface IDeltaReader
     /// <summary>UTF-8, 1 to 256 bytes. Valid until the next <see cref="Read"/>.</summary>
     ReadOnlySpan<byte> UserId { get; }
 
-    /// <summary>Sum of the user's events; may be zero (the user then still gets a row).</summary>
+    /// <summary>Sum of the user's events. A user with sum zero also gets a row.</summary>
     Int128 Delta { get; }
 
     /// <summary>Moves to the next user; false at the end.</summary>
     /// <exception cref="IOException">The disk failed.</exception>
     bool Read();
 
-    /// <summary>Moves to the user's next event in ascending order of offsets; false at the end, and always where the range was aggregated without its
-    /// events.</summary>
+    /// <summary>Moves to the user's next event, in ascending order of offsets. Returns false at the end, and always false if the range was aggregated without
+    /// its events.</summary>
     /// <exception cref="IOException">The disk failed.</exception>
     bool ReadEvent(out AppliedEvent applied)
     {
@@ -43,7 +43,7 @@ public interface IDeltaReader
 /// <summary>Extends <see cref="ISortedDeltas"/>.</summary>
 public static class SortedDeltas
 {
-    /// <summary>Sum of all users, of any size.</summary>
+    /// <summary>Adds up the sums of all users. The result can have any size.</summary>
     public static BigInteger Sum(this ISortedDeltas deltas)
     {
         ArgumentNullException.ThrowIfNull(deltas);
@@ -54,7 +54,7 @@ public static class SortedDeltas
             var next = unchecked(part + delta);
             if (((part ^ next) & (delta ^ next)) < 0)
             {
-                // It would not fit; sums of events do not come here.
+                // The part would overflow 128 bits. Sums of real events never do.
                 (sum, next) = (sum + part, delta);
             }
 

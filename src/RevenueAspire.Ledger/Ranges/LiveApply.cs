@@ -10,24 +10,24 @@ public static class LiveApply
     private static readonly string Apply = Statement($"merged as (\n{DeltaBatch.Upsert(first: 8, onlyNew: false)}\n)");
     private static readonly string ApplyWithHistory = Statement(DeltaBatch.UpsertWithHistory(first: 8, source: 18, onlyNew: false));
 
-    /// <summary>Applies a small range of a log in one statement (M2): moves applied_through and claimed_through from <paramref name="from"/> to
-    /// <paramref name="to"/> if both are still there, stores the rejects and upserts the sums.</summary>
+    /// <summary>Applies a small range of a log in one statement (M2). If applied_through and claimed_through still equal <paramref name="from"/>, it moves both
+    /// to <paramref name="to"/>, stores the rejects and upserts the sums.</summary>
     /// <param name="database">The ledger's database.</param>
     /// <param name="sourceId">The source.</param>
-    /// <param name="from">Where applied_through and claimed_through stand.</param>
+    /// <param name="from">The expected value of applied_through and claimed_through.</param>
     /// <param name="to">Exclusive end.</param>
     /// <param name="deltas">Users and sums of [from, to).</param>
     /// <param name="rejects">Rejected lines of [from, to), ascending by offset, lines counted from 0 at <paramref name="from"/>.</param>
     /// <param name="lines">Lines in [from, to).</param>
     /// <param name="events">Events in [from, to).</param>
-    /// <param name="tailHash">SHA-256 of the last up to 4096 bytes before <paramref name="to"/> (M11).</param>
-    /// <param name="typesHash">Fingerprint of the event types and the parser's version that [from, to) was aggregated with: kept for verify.</param>
-    /// <param name="tailBefore">The source's <see cref="LedgerSource.TailHash"/> that the caller compared with its own bytes (M11): the range is applied only
-    /// where the ledger still has it. Null: not compared.</param>
-    /// <param name="history">Stores the events in the same statement; null where the ledger keeps no history.</param>
-    /// <param name="cancellationToken">Cancels; the range is then applied wholly or not at all, and the source shows the outcome (M6).</param>
-    /// <returns>False when the offsets were elsewhere: nothing was changed, read the source again.</returns>
-    /// <exception cref="LedgerException">The ledger was emptied from outside: nothing was changed.</exception>
+    /// <param name="tailHash">SHA-256 of the last 4096 bytes before <paramref name="to"/>, or of all if there are fewer (M11).</param>
+    /// <param name="typesHash">Fingerprint of the event types and of the parser's version that aggregated [from, to). Stored for verify.</param>
+    /// <param name="tailBefore">The source's <see cref="LedgerSource.TailHash"/> that the caller compared with its own bytes (M11). The range is applied only
+    /// if the ledger still has this hash. Null: no comparison.</param>
+    /// <param name="history">Stores the events in the same statement; null if the ledger keeps no history.</param>
+    /// <param name="cancellationToken">Cancels; the range is then applied completely or not at all, and the source shows the outcome (M6).</param>
+    /// <returns>False if the offsets or the hash differ: nothing was changed. Read the source again.</returns>
+    /// <exception cref="LedgerException">Another program emptied the ledger; nothing was changed.</exception>
     public static async Task<bool> TryApplyAsync(
         NpgsqlDataSource database, Guid sourceId, long from, long to, ISortedDeltas deltas, IReadOnlyList<RejectedLine> rejects, long lines, long events,
         ReadOnlyMemory<byte> tailHash, ReadOnlyMemory<byte> typesHash, ReadOnlyMemory<byte>? tailBefore, HistoryWriter? history,
@@ -73,7 +73,7 @@ public static class LiveApply
         return applied;
     }
 
-    // "returning" returns the new row, so subtract the lines of this range. Conditions name only columns of the updated row (M5).
+    // "returning" returns the new row, so the statement subtracts the lines of this range. Conditions on the position use only columns of the updated row (M5).
     private static string Statement(string merged) =>
         $"""
         with emptied as materialized (

@@ -4,10 +4,10 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Merges one part of a frozen range: batch after batch, each moving the part's watermark and adding its sums in one statement (M5).</summary>
+/// <summary>Merges one part of a frozen range in batches. One statement per batch moves the part's watermark and adds the sums (M5).</summary>
 public static class PartMerge
 {
-    /// <summary>Users a statement, unless the ledger is distributed.</summary>
+    /// <summary>Users per statement, unless the ledger is distributed.</summary>
     public const int DefaultBatchRows = 5_000;
 
     // The part's lower bound is its predecessor's upper key.
@@ -32,22 +32,22 @@ public static class PartMerge
     private static readonly string OnlyNewWithHistory = Statement(DeltaBatch.UpsertWithHistory(first: 5, source: 8, onlyNew: true));
     private static readonly string Distributed = Statement($"merged as ({DeltaBatch.Upsert(first: 5, onlyNew: false)})", looksAhead: false);
 
-    /// <summary>Merges one part from its watermark to its upper key in batches (M5): each one statement, one short transaction, in key order.</summary>
+    /// <summary>Merges one part from its watermark to its upper key, in key order. Each batch is one statement and one short transaction (M5).</summary>
     /// <remarks>
-    /// An error goes to the caller, also one that leaves the last batch's commit in doubt (M6): read the range again and call again with the part as it then
-    /// is. Only its watermark counts, even if more was merged before: a database that crashed may have lost asynchronous commits, sums
-    /// and watermark together.
+    /// The method throws on any error, even if the commit of the last batch is in doubt (M6). Read the range again, and call again with the part as read. Trust
+    /// its watermark even if it is lower than before: a crash of the database may undo asynchronous commits, always sums and watermark together.
     /// </remarks>
     /// <param name="database">The ledger's database.</param>
-    /// <param name="rangeId">The range, frozen.</param>
-    /// <param name="part">The part as read; merging starts after its watermark.</param>
+    /// <param name="rangeId">The frozen range.</param>
+    /// <param name="part">The part as read. The merge starts after its watermark.</param>
     /// <param name="deltas">All users of the range.</param>
-    /// <param name="batchRows">Users a statement; null for <see cref="DefaultBatchRows"/>, or more where the ledger is distributed.</param>
-    /// <param name="history">Stores the users' events in the same statements; null where the ledger keeps no history.</param>
-    /// <param name="cancellationToken">Stops between statements, or in doubt.</param>
-    /// <returns>True when the part is merged to its upper key; false when another processor moved its watermark or the part is gone: read again.</returns>
-    /// <exception cref="InvalidOperationException">The users are not those that the part was frozen with.</exception>
-    /// <exception cref="LedgerException">The ledger was emptied from outside: nothing was merged.</exception>
+    /// <param name="batchRows">Users per statement. Null for <see cref="DefaultBatchRows"/>, or a larger default if the ledger is distributed.</param>
+    /// <param name="history">Stores the users' events in the same statements; null if the ledger keeps no history.</param>
+    /// <param name="cancellationToken">Cancels between statements, or leaves the running statement in doubt.</param>
+    /// <returns>True if the part is merged to its upper key. False if another processor moved its watermark, or the part is gone: read the range
+    /// again.</returns>
+    /// <exception cref="InvalidOperationException">The users differ from those at the freeze of the part.</exception>
+    /// <exception cref="LedgerException">Another program emptied the ledger; nothing was merged.</exception>
     public static async Task<bool> MergeAsync(
         NpgsqlDataSource database, Guid rangeId, RangePart part, ISortedDeltas deltas, int? batchRows, HistoryWriter? history,
         CancellationToken cancellationToken)
@@ -84,7 +84,7 @@ public static class PartMerge
         Target target, RangePart part, ISortedDeltas deltas, ReadOnlyMemory<byte> after, int batchRows, byte[]? nextInTable,
         CancellationToken cancellationToken)
     {
-        // Two batches in turn: the next one's parameters are built while the database works on the last one.
+        // Two batches alternate: this method builds the next one while the database works on the current one.
         var (batch, next) = (new DeltaBatch(target.History, target.IsLog), new DeltaBatch(target.History, target.IsLog));
         var users = deltas.ReadAfter(after.Span);
         var (watermark, merged, guessed) = (part.MergedThrough, 0L, !target.IsDistributed);
@@ -108,8 +108,8 @@ public static class PartMerge
             var answer = await statement.ConfigureAwait(false);
             if (answer.Outcome == MergeOutcome.NotOnlyNew)
             {
-                // Another processor has added one of these users since the look: nothing of the batch was merged. Not again in this part, where that one is at
-                // work.
+                // Another processor has added one of these users since the last read, so nothing was merged. Make no further guess in this part: that
+                // processor is probably still adding users to it.
                 guessed = false;
                 answer = await ExecuteAsync(target, watermark, batch, onlyNew: false, cancellationToken).ConfigureAwait(false);
             }
@@ -119,7 +119,7 @@ public static class PartMerge
                 return (false, merged);
             }
 
-            // Here the batch is in the ledger, sums and watermark together.
+            // The batch is now in the ledger, sums and watermark together.
             LedgerTelemetry.RecordMerge(started, "part");
             merged += batch.Count;
             watermark = batch.LastUser.ToArray();
@@ -135,14 +135,14 @@ public static class PartMerge
         /// <summary>Sums and watermark are in the ledger.</summary>
         Merged,
 
-        /// <summary>The watermark stood elsewhere; nothing was changed.</summary>
+        /// <summary>The watermark had another value; nothing was changed.</summary>
         Elsewhere,
 
-        /// <summary>A user that was taken for new has a row; nothing was changed.</summary>
+        /// <summary>A supposedly new user has a row; nothing was changed.</summary>
         NotOnlyNew,
     }
 
-    /// <summary>Result of a batch's statement, with the first user after the batch that already has a row, as far as the statement saw.</summary>
+    /// <summary>Result of a batch's statement, with the first user after the batch that had a row in the statement's snapshot.</summary>
     private readonly record struct MergeAnswer(MergeOutcome Outcome, byte[]? NextInTable);
 
     private static async Task<MergeAnswer> ExecuteAsync(
@@ -165,7 +165,7 @@ public static class PartMerge
         var settings = target.IsDistributed ? DistributedLedger.Begin : target.History?.BoundLocks ?? WriteBatch.BoundLocks;
         await using var merge = new NpgsqlBatch(target.Connection) { BatchCommands = { new(settings), command } };
 
-        // A round trip for the connection's first batch only: the statement is planned once.
+        // Costs a round trip for the connection's first batch only. The statement is then planned once.
         await merge.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
         try
         {
@@ -175,7 +175,7 @@ public static class PartMerge
             var answer = new MergeAnswer(
                 rows.GetBoolean(0) ? MergeOutcome.Merged : MergeOutcome.Elsewhere, rows.IsDBNull(1) ? null : rows.GetFieldValue<byte[]>(1));
 
-            // Read to its end: an error of the commit must not be missed.
+            // Read all results: an error of the commit arrives last.
             while (await rows.NextResultAsync(cancellationToken).ConfigureAwait(false))
             {
             }
@@ -188,11 +188,11 @@ public static class PartMerge
         }
     }
 
-    /// <summary>A part before its first batch.</summary>
+    /// <summary>State of a part before its first batch.</summary>
     private readonly record struct PartBegin(byte[] LowerKey, byte[]? NextInTable, bool IsDistributed);
 
-    /// <summary>Exclusive lower key of the part, and the first user after its watermark that has a row; null when the part is gone or its watermark differs
-    /// from the one that the caller read.</summary>
+    /// <summary>Reads the part's exclusive lower key, and the first user after its watermark that has a row. Returns null if the part is gone, or if its
+    /// watermark differs from the one that the caller read.</summary>
     private static async Task<PartBegin?> BeginAsync(
         NpgsqlConnection connection, Guid rangeId, RangePart part, CancellationToken cancellationToken)
     {
@@ -210,7 +210,7 @@ public static class PartMerge
 
         if (!part.UpperKey.Span.SequenceEqual(rows.GetFieldValue<byte[]>(0)))
         {
-            throw new InvalidOperationException("The part's upper key is not the frozen one.");
+            throw new InvalidOperationException("The part's upper key differs from the frozen one.");
         }
 
         return new PartBegin(rows.GetFieldValue<byte[]>(2), rows.IsDBNull(3) ? null : rows.GetFieldValue<byte[]>(3), rows.GetBoolean(5));
@@ -225,7 +225,7 @@ public static class PartMerge
             await using var rows = await find.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             if (!await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
-                // Closed meanwhile: no statement will move a watermark of it.
+                // Another processor has closed the range, so no statement will move a watermark of it.
                 return target;
             }
 
@@ -236,7 +236,7 @@ public static class PartMerge
         return target with { SourceNumber = number, IsLog = isLog };
     }
 
-    /// <summary>Where batches go.</summary>
+    /// <summary>Destination of the batches.</summary>
     private sealed record Target(NpgsqlConnection Connection, Guid RangeId, int PartIndex, HistoryWriter? History, int SourceNumber, bool IsLog)
     {
         public bool IsDistributed { get; init; }
@@ -252,7 +252,8 @@ public static class PartMerge
         };
     }
 
-    // Conditions name only columns of the updated row. The loser of a race waits for it, evaluates exactly them again, moves nothing, and adds nothing.
+    // The conditions on the part use only columns of the updated row. The loser of a race waits for the row, and Postgres then evaluates these conditions
+    // again: they fail, so the loser moves nothing and adds nothing.
     private static string Statement(string merged, bool looksAhead = true) =>
         $"""
         with emptied as materialized (

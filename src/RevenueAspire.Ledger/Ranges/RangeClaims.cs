@@ -2,13 +2,13 @@ using Npgsql;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Claims and leases of ranges (M3). A lease saves work; only compare-and-set protects.</summary>
+/// <summary>Claims and leases of ranges (M3). A lease only saves work; compare-and-set protects the totals.</summary>
 public static class RangeClaims
 {
-    /// <summary>Ranges of one source that may be open (not closed) at once; the rest of a range that ended early may come on top.</summary>
+    /// <summary>Maximum number of open (unclosed) ranges of a source. The rest of a range that ended early may exceed it.</summary>
     public const int MaxOpenRanges = 64;
 
-    // The source's row is locked, so this count cannot change before the commit.
+    // The transaction has locked the source's row, so the count cannot change before the commit.
     private const string Claim =
         """
         with moved as (
@@ -22,11 +22,11 @@ public static class RangeClaims
         select exists (select from moved)
         """;
 
-    /// <summary>True in SQL for a range <c>r</c> whose lease may be taken; $3 is the lease's length.</summary>
+    /// <summary>SQL condition: a processor may take the lease of range <c>r</c>. $3 is the length of a lease.</summary>
     internal const string Free = "(r.lease_owner is null or r.lease_until <= clock_timestamp() or r.lease_until > clock_timestamp() + $3)";
 
-    // Touches one row of event_range and nothing else, so it needs no lock on the source; it skips a range that another processor is taking. Writes nothing
-    // when no range is free.
+    // Changes only one row of event_range, so it needs no lock on the source. It skips a range that another processor is taking over, and writes nothing if
+    // no range is free.
     private const string TakeOver =
         $"""
         update event_range u set lease_owner = $2, lease_until = clock_timestamp() + $3
@@ -36,14 +36,14 @@ public static class RangeClaims
         returning u.range_id
         """;
 
-    /// <summary>Claims [from, to) by compare-and-set on claimed_through; null when another processor was faster or too many ranges are open.</summary>
+    /// <summary>Claims [from, to) by compare-and-set on claimed_through. Returns null if another processor was faster or too many ranges are open.</summary>
     /// <param name="database">The ledger's database.</param>
     /// <param name="sourceId">The source.</param>
-    /// <param name="from">Where claimed_through stands: the beginning of a line.</param>
-    /// <param name="to">The beginning of a line, or the source's end, when its last line is complete or counted as it is.</param>
+    /// <param name="from">The expected value of claimed_through: the beginning of a line.</param>
+    /// <param name="to">The beginning of a line, or the source's end if its last line is complete or counts without a newline.</param>
     /// <param name="owner">The claiming processor.</param>
-    /// <param name="lease">Length from now; all processors should use the same.</param>
-    /// <param name="cancellationToken">Cancels. A claim whose answer is lost may stand: it is taken over when its lease ends.</param>
+    /// <param name="lease">Length of the lease from now. Use the same length in all processors.</param>
+    /// <param name="cancellationToken">Cancels. If the answer is lost, the claim may exist: another processor takes it over after its lease ends.</param>
     public static async Task<EventRange?> TryClaimAsync(
         NpgsqlDataSource database, Guid sourceId, long from, long to, Guid owner, TimeSpan lease, CancellationToken cancellationToken)
     {
@@ -64,14 +64,15 @@ public static class RangeClaims
         return await WriteBatch.ExecuteAsync(batch, cancellationToken).ConfigureAwait(false) ? range : null;
     }
 
-    /// <summary>Takes over the first unfinished range of a source whose lease is free, ended, or ends too far ahead; null when there is none.</summary>
-    /// <remarks>A fully merged range is not unfinished: any processor may call <see cref="RangeClose.CloseAsync"/> for it.</remarks>
+    /// <summary>Takes over the source's first unfinished range with no lease, an ended one, or one that ends too far in the future. Returns null if there
+    /// is none.</summary>
+    /// <remarks>It ignores fully merged ranges: any processor may call <see cref="RangeClose.CloseAsync"/> for them.</remarks>
     /// <param name="database">The ledger's database.</param>
     /// <param name="sourceId">The source.</param>
     /// <param name="owner">The processor that takes over.</param>
     /// <param name="lease">As in <see cref="TryClaimAsync"/>.</param>
-    /// <param name="before">Only ranges that begin before this offset, the end of the source as the caller can read it.</param>
-    /// <param name="cancellationToken">Cancels. A range whose answer is lost is taken over when its lease ends.</param>
+    /// <param name="before">The end of the source that the caller can read. Only ranges that begin before this offset count.</param>
+    /// <param name="cancellationToken">Cancels. If the answer is lost, another processor takes the range over after its lease ends.</param>
     public static async Task<EventRange?> TryTakeOverAsync(
         NpgsqlDataSource database, Guid sourceId, Guid owner, TimeSpan lease, long before, CancellationToken cancellationToken)
     {
@@ -86,12 +87,12 @@ public static class RangeClaims
             return null;
         }
 
-        // Read after the take-over: its watermarks may have moved until then, and the range may even be closed by now.
+        // Read the range after the take-over, because the previous owner may have moved its watermarks. The range may even be closed.
         await using var find = new NpgsqlCommand($"{RangeRows.Select} where r.range_id = $1", connection) { Parameters = { WriteBatch.Parameter(taken) } };
         return await RangeRows.SingleAsync(find, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Renews the lease of a range; false when it now belongs to another processor or is gone.</summary>
+    /// <summary>Renews the lease of a range. Returns false if another processor has the range, or if it is closed.</summary>
     public static async Task<bool> TryRenewAsync(NpgsqlDataSource database, Guid rangeId, Guid owner, TimeSpan lease, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(lease, TimeSpan.Zero);
@@ -102,7 +103,7 @@ public static class RangeClaims
         return await renew.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false) == 1;
     }
 
-    /// <summary>Gives a range back so that another may take it at once.</summary>
+    /// <summary>Ends the lease of a range, so that another processor can take it over immediately.</summary>
     public static async Task ReleaseAsync(NpgsqlDataSource database, Guid rangeId, Guid owner, CancellationToken cancellationToken)
     {
         await using var release = database.CreateCommand(
@@ -112,7 +113,7 @@ public static class RangeClaims
         await release.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Reads a range with its parts again; null when it is closed (gone).</summary>
+    /// <summary>Reads a range with its parts. Returns null if the range is closed, because a close deletes it.</summary>
     public static async Task<EventRange?> FindAsync(NpgsqlDataSource database, Guid rangeId, CancellationToken cancellationToken)
     {
         await using var find = database.CreateCommand($"{RangeRows.Select} where r.range_id = $1");

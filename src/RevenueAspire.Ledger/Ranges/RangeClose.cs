@@ -2,10 +2,10 @@ using Npgsql;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Closes finished ranges: moves their source past them, and deletes them (M7).</summary>
+/// <summary>Closes finished ranges: moves the source past them, and deletes them (M7).</summary>
 public static class RangeClose
 {
-    // In order, with the columns that find the contiguous finished beginning. Locks nothing, and writes nothing without such a beginning.
+    // Lists the source's ranges in order, with the columns that identify the finished ones after applied_through. Locks and writes nothing.
     private const string FindFinished =
         $"""
         select s.applied_through, r.range_id, r.from_offset, coalesce(r.end_fixed, r.claimed_end), {RangeRows.Finished},
@@ -14,7 +14,8 @@ public static class RangeClose
         where s.source_id = $1 order by r.from_offset
         """;
 
-    // The source is locked. Everything is checked again: a database that crashed between the look and this may have lost asynchronous commits.
+    // The transaction has locked the source. The statement checks everything again: if the database crashed after FindFinished, it may have lost asynchronous
+    // commits.
     private const string Close =
         $"""
         with ready as (
@@ -40,11 +41,12 @@ public static class RangeClose
         select exists (select from moved)
         """;
 
-    /// <summary>Rejects that one statement numbers: few enough to finish well within any statement_timeout or command timeout.</summary>
+    /// <summary>Rejects that one statement numbers. Small enough to finish well within any statement or command time-out.</summary>
     private const int NumberedRows = 5000;
 
-    // Before the close, and in bounded steps, since a range may have any number of rejects. A range's first line number is fixed once this range and all
-    // earlier ones are frozen. A row is numbered once, because numbering clears its range_id. So any processor may repeat this step with the same result.
+    // Makes line numbers absolute before the close. It runs in bounded steps, because a range may have any number of rejects. A range's first line number is
+    // known once this range and all earlier ones are frozen. Each row is numbered once, because numbering clears its range_id. So any processor can repeat
+    // this step with the same result.
     private const string Number =
         """
         with step as (
@@ -57,17 +59,17 @@ public static class RangeClose
         select max("offset") from step
         """;
 
-    /// <summary>A range of which everything is merged.</summary>
+    /// <summary>A fully merged range.</summary>
     private readonly record struct Finished(Guid Id, long From, long End, long LinesBefore, long Rejects);
 
-    /// <summary>Closes the source's finished ranges that follow applied_through without a gap (M7): moves applied_through, makes line numbers absolute, deletes
-    /// the ranges.</summary>
+    /// <summary>Closes the source's finished ranges that follow applied_through without a gap (M7). It makes line numbers absolute, moves applied_through, and
+    /// deletes the ranges.</summary>
     /// <param name="database">The ledger's database.</param>
     /// <param name="sourceId">The source.</param>
-    /// <param name="tailHash">Gives the hash of rule M11 for a new applied_through: SHA-256 of the last up to 4096 bytes before it. Called outside of any
+    /// <param name="tailHash">Computes the tail hash of rule M11 for the new applied_through (see <see cref="TailHash"/>). Called outside of any
     /// transaction.</param>
     /// <param name="cancellationToken">Cancels before the commit.</param>
-    /// <returns>The offset through which the source is applied now.</returns>
+    /// <returns>The source's applied offset after the close.</returns>
     /// <exception cref="InvalidOperationException">The source is unknown.</exception>
     public static async Task<long> CloseAsync(
         NpgsqlDataSource database, Guid sourceId, Func<long, ReadOnlyMemory<byte>> tailHash, CancellationToken cancellationToken)
@@ -87,7 +89,7 @@ public static class RangeClose
                 await NumberAsync(connection, sourceId, range, cancellationToken).ConfigureAwait(false);
             }
 
-            // Outside of the transaction, since it reads a file.
+            // Called outside of the transaction, because it reads a file.
             var hash = tailHash(to);
             await using var batch = WriteBatch.Create(connection, lockedSource: sourceId);
             batch.BatchCommands.Add(new NpgsqlBatchCommand(Close)
@@ -103,7 +105,7 @@ public static class RangeClose
                 return to;
             }
 
-            // Another processor closed meanwhile: each turn of this loop means that some processor made progress.
+            // Another processor has closed a range in the meantime. The loop ends, because each further turn means that a processor made progress.
         }
     }
 

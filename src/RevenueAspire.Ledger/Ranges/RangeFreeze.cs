@@ -2,10 +2,10 @@ using Npgsql;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Fixes a range's content permanently before its first merge (M4).</summary>
+/// <summary>Fixes the end, the hashes and the parts of a range before its first merge (M4).</summary>
 public static class RangeFreeze
 {
-    // The rest of a range that ended early is claimed but has no owner: an idle processor takes it over.
+    // The rest of a range that ended early becomes a claimed range without an owner. An idle processor takes it over.
     private const string Freeze =
         """
         with moved as (
@@ -23,9 +23,9 @@ public static class RangeFreeze
         select exists (select from moved)
         """;
 
-    /// <summary>Freezes a range (M4) by compare-and-set; where the frozen end is before the claimed one, the rest becomes a separate free range in the same
-    /// transaction.</summary>
-    /// <returns>The range as it is frozen now: this caller's values, or null when another processor was faster (discard the aggregate).</returns>
+    /// <summary>Freezes a range by compare-and-set (M4). If the frozen end is before the claimed end, the same transaction makes the rest a separate free
+    /// range.</summary>
+    /// <returns>The frozen range with the caller's values. Null if another processor was faster: discard the aggregate.</returns>
     /// <exception cref="ArgumentException">The end is not within the range, or the parts do not ascend.</exception>
     public static async Task<EventRange?> TryFreezeAsync(NpgsqlDataSource database, EventRange range, FrozenRange frozen, CancellationToken cancellationToken)
     {
@@ -71,7 +71,7 @@ public static class RangeFreeze
             throw new ArgumentException("The last reject's offset must be in the range, or -1 where there is none.", nameof(frozen));
         }
 
-        // A key that does not ascend would be a slice that no batch ever completes.
+        // If a key did not ascend, no batch would ever complete its part.
         var last = ReadOnlyMemory<byte>.Empty;
         foreach (var part in frozen.Parts)
         {

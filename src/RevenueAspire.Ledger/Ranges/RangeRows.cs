@@ -7,7 +7,7 @@ namespace RevenueAspire.Ledger;
 /// <summary>Reads rows of event_range with their parts.</summary>
 internal static class RangeRows
 {
-    // One row per range, its parts as parallel arrays in order: one statement reads a whole range, so in one snapshot.
+    // Returns one row per range, with its parts as parallel, ordered arrays. So one statement reads a whole range, in one snapshot.
     public const string Select =
         """
         select r.range_id, r.source_id, r.from_offset, coalesce(r.end_fixed, r.claimed_end), r.end_fixed is not null, r.bytes_hash, r.types_hash,
@@ -18,7 +18,7 @@ internal static class RangeRows
         from event_range r
         """;
 
-    /// <summary>True in SQL for a range <c>r</c> of which everything is merged: it only waits for its close.</summary>
+    /// <summary>SQL condition: range <c>r</c> is fully merged, and only its close is missing.</summary>
     public const string Finished =
         """
         (r.end_fixed is not null and r.rejects_merged_through >= r.last_reject_offset
@@ -30,7 +30,7 @@ internal static class RangeRows
 
     private static FrozenRange ReadFrozen(NpgsqlDataReader row)
     {
-        // text as bytes: user ids never become strings here.
+        // Read text as bytes, so that user ids never become strings.
         var upperKeys = row.GetFieldValue<byte[][]>(12);
         var mergedThrough = row.GetFieldValue<byte[][]>(13);
         return new FrozenRange(

@@ -3,13 +3,13 @@ using Npgsql;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Merges the rejected lines of a frozen range, like a part whose watermark is an offset (M8).</summary>
+/// <summary>Merges the rejected lines of a frozen range like a part, except that the watermark is an offset (M8).</summary>
 public static class RejectMerge
 {
-    /// <summary>Lines a statement: about half a megabyte at most.</summary>
+    /// <summary>Lines per statement: at most about half a megabyte.</summary>
     internal const int BatchLines = 1000;
 
-    // Answers whether the watermark moved; a batch that claims to be the last must end at the frozen last reject.
+    // Returns whether the watermark moved. The caller's last batch, and no other, must end at the frozen last reject.
     private const string Merge =
         """
         with moved as (
@@ -29,15 +29,15 @@ public static class RejectMerge
     private const string Read =
         "select rejects_merged_through, last_reject_offset from event_range where range_id = $1 and source_id = $2 and end_fixed is not null";
 
-    /// <summary>Merges the rejects after the watermark (M8), in order of offset. True when all are merged.</summary>
+    /// <summary>Merges the rejects after the watermark (M8), in order of offset.</summary>
     /// <param name="database">The ledger's database.</param>
     /// <param name="sourceId">The source.</param>
-    /// <param name="rangeId">The range, frozen.</param>
+    /// <param name="rangeId">The frozen range.</param>
     /// <param name="mergedThrough">The rejects' watermark as read.</param>
     /// <param name="rejects">All rejected lines of the range, ascending by offset.</param>
-    /// <param name="cancellationToken">Stops between statements, or in doubt.</param>
-    /// <returns>True when all are merged; false when the watermark moved under this caller's feet: read again.</returns>
-    /// <exception cref="InvalidOperationException">The lines are not those that the range was frozen with.</exception>
+    /// <param name="cancellationToken">Cancels between statements, or leaves the running statement in doubt.</param>
+    /// <returns>True if all rejects are merged. False if another processor moved the watermark or closed the range: read the range again.</returns>
+    /// <exception cref="InvalidOperationException">The lines differ from those at the freeze of the range.</exception>
     public static async Task<bool> MergeAsync(
         NpgsqlDataSource database, Guid sourceId, Guid rangeId, long mergedThrough, IReadOnlyList<RejectedLine> rejects, CancellationToken cancellationToken)
     {
@@ -83,7 +83,8 @@ public static class RejectMerge
         return command;
     }
 
-    /// <summary>The final state in the database: everything merged, another processor at work, or lines that differ from the frozen ones.</summary>
+    /// <summary>Reads the final state: true if everything is merged, false if another processor is at work. Throws if the lines differ from those at the
+    /// freeze.</summary>
     private static async Task<bool> IsMergedAsync(
         NpgsqlConnection connection, Guid sourceId, Guid rangeId, long mergedThrough, bool complete, CancellationToken cancellationToken)
     {
@@ -100,9 +101,10 @@ public static class RejectMerge
             return true;
         }
 
-        // Where the caller last saw the watermark, and yet it did not move, or not to the end: then its lines are not those of the frozen range.
+        // The watermark has the expected value, so no other processor is at work. But the last statement did not move it, or the lines do not end at the
+        // frozen last reject. So the caller's lines differ from those at the freeze.
         return stored == mergedThrough
-            ? throw new InvalidOperationException("The rejected lines are not those that the range was frozen with.")
+            ? throw new InvalidOperationException("The rejected lines differ from those at the freeze of the range.")
             : false;
     }
 }

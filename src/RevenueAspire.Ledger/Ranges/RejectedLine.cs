@@ -5,9 +5,9 @@ namespace RevenueAspire.Ledger;
 
 /// <summary>A line that is not an event.</summary>
 /// <param name="Offset">Byte offset of the line in its source.</param>
-/// <param name="Line">Line number from 0, counted from the beginning of the range (made absolute, from 1, at the close).</param>
+/// <param name="Line">Line number in the range, counted from 0. The close makes it absolute, counted from 1.</param>
 /// <param name="Reason">One sentence for people.</param>
-/// <param name="Beginning">The line's first bytes, at most 256; stored as text with invalid UTF-8 and U+0000 replaced.</param>
+/// <param name="Beginning">The line's first bytes, at most 256. Stored as text, with invalid UTF-8 and U+0000 replaced.</param>
 public sealed record RejectedLine(long Offset, long Line, string Reason, ReadOnlyMemory<byte> Beginning);
 
 /// <summary>Rejected lines as the four array parameters of <c>unnest(offset, line, reason, beginning)</c>.</summary>
@@ -32,7 +32,7 @@ internal static class RejectColumns
         parameters.Add(WriteBatch.Parameter(beginnings));
     }
 
-    /// <summary>The watermark (M8) is an offset: lines must come in its order.</summary>
+    /// <summary>Checks the order: the watermark (M8) is an offset, so the lines must ascend by offset.</summary>
     public static void Validate(IReadOnlyList<RejectedLine> rejects)
     {
         ArgumentNullException.ThrowIfNull(rejects);
@@ -45,6 +45,6 @@ internal static class RejectColumns
         }
     }
 
-    // Postgres text cannot hold U+0000, nor a lone surrogate, which the encoder turns into U+FFFD too.
+    // Postgres text cannot contain U+0000 or a lone surrogate. The encoder replaces a lone surrogate with U+FFFD; Replace does the same for U+0000.
     private static string WithoutNul(string text) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)).Replace('\0', '\uFFFD');
 }

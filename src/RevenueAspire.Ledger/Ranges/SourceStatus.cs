@@ -4,11 +4,11 @@ namespace RevenueAspire.Ledger;
 
 /// <summary>A source and its pending work, as of one moment.</summary>
 /// <param name="Source">The source.</param>
-/// <param name="HasFreeRange">Some range is unfinished and no processor holds it: <see cref="RangeClaims.TryTakeOverAsync"/> may get it.</param>
-/// <param name="HasFinishedRange">The first open range is merged: <see cref="RangeClose.CloseAsync"/> moves the source.</param>
+/// <param name="HasFreeRange">An unfinished range has no owner, so <see cref="RangeClaims.TryTakeOverAsync"/> may take it over.</param>
+/// <param name="HasFinishedRange">The first open range is merged, so <see cref="RangeClose.CloseAsync"/> will move the source.</param>
 public readonly record struct SourceStatus(LedgerSource Source, bool HasFreeRange, bool HasFinishedRange)
 {
-    // One read for a waiting processor, however many ranges are open: it locks and writes nothing.
+    // One statement for a waiting processor, regardless of the number of open ranges. It locks and writes nothing.
     private const string Statement =
         $"""
         select {SourceRows.Columns},
@@ -17,8 +17,7 @@ public readonly record struct SourceStatus(LedgerSource Source, bool HasFreeRang
         from event_source s where source_id = $1
         """;
 
-    /// <summary>Reads a source and whether there is anything to do in it, in one statement that writes nothing: for a processor that waits. Null when the
-    /// source is unknown.</summary>
+    /// <summary>Reads a source and its pending work, for a waiting processor. Returns null if the source is unknown.</summary>
     /// <param name="database">The ledger's database.</param>
     /// <param name="sourceId">The source.</param>
     /// <param name="before">Only free ranges that begin before this offset count.</param>

@@ -6,30 +6,30 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>A short write: its statements go out together and are one transaction, in one round trip.</summary>
+/// <summary>A short write: several statements in one transaction and one round trip.</summary>
 /// <remarks>
-/// The first statement bounds the wait for locks (M12), and makes the commit a synchronous one (M7). Where a write touches ranges as well as their source, the
-/// next one locks the source: event_source is always locked before event_range, and later statements then see all that the last holder of the lock committed.
-/// The last statement's first column answers.
+/// The first statement limits the wait for locks (M12), and makes the commit synchronous (M7). If a write touches a source and its ranges, the second statement
+/// locks the source. So event_source is always locked before event_range, and later statements see the commit of the previous lock holder. The result is the
+/// first column of the last statement.
 /// </remarks>
 internal static class WriteBatch
 {
-    /// <summary>How long a write waits for a row lock before it fails with 55P03, which is retried. Locks are held for one short transaction; longer means that
-    /// something is stuck.</summary>
+    /// <summary>Limit of a write's wait for a row lock. After it, the write fails with 55P03 and is retried. Every lock ends with a short transaction, so a
+    /// longer wait means that a session hangs.</summary>
     public const string LockTimeout = "10s";
 
-    /// <summary>Rule M7, whatever the role or the database is set to; a stricter setting stays.</summary>
+    /// <summary>Makes the commit synchronous (rule M7), regardless of the settings of role and database. A stricter setting stays.</summary>
     public const string CommitSynchronously = $"set_config('synchronous_commit', {Replication.DurableCommit}, true)";
 
-    /// <summary>Bounds the wait for locks in this transaction only: a pooler may give the session to another client after it.</summary>
+    /// <summary>Limits the wait for locks in this transaction only, because a pooler may then give the session to another client.</summary>
     public const string BoundLocks = $"select set_config('lock_timeout', '{LockTimeout}', true)";
 
     internal const string Begin = $"{BoundLocks}, {CommitSynchronously}";
 
     private const string LockSource = "select from event_source where source_id = $1 for no key update";
 
-    /// <summary>Makes a batch of the statements before the writing one; <paramref name="lockedSource"/> is the source to lock, if any. With
-    /// <paramref name="history"/> the transaction passes the history's guard.</summary>
+    /// <summary>Creates a batch with the statements that precede the writing one. <paramref name="lockedSource"/> is the source to lock, or null. With
+    /// <paramref name="history"/>, the history's guard accepts the transaction.</summary>
     public static NpgsqlBatch Create(NpgsqlConnection connection, Guid? lockedSource = null, HistoryWriter? history = null)
     {
         var batch = new NpgsqlBatch(connection);
@@ -43,7 +43,7 @@ internal static class WriteBatch
     }
 
     /// <summary>Runs the batch and returns the last statement's first column.</summary>
-    /// <exception cref="LedgerException">It is null: the ledger was emptied, and nothing was written.</exception>
+    /// <exception cref="LedgerException">The column is null: another program emptied the ledger, and nothing was written.</exception>
     public static Task<bool> ExecuteAsync(NpgsqlBatch batch, CancellationToken cancellationToken) =>
         ExecuteAsync(
             batch, "boolean", static rows => rows.IsDBNull(0) ? throw new LedgerException(LedgerContent.Emptied) : rows.GetBoolean(0), cancellationToken);
@@ -58,7 +58,7 @@ internal static class WriteBatch
         T? answer = default;
         do
         {
-            // Each result is read to its end: an error of a later statement must not be missed.
+            // Read all results: an error of a later statement arrives after the results of the earlier ones.
             while (await results.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
                 answer = results.FieldCount == 1 && results.GetDataTypeName(0) == type ? read(results) : default;
@@ -71,14 +71,14 @@ internal static class WriteBatch
 
     public static NpgsqlParameter<T> Parameter<T>(T value) => new() { TypedValue = value };
 
-    /// <summary>Text given as UTF-8, without a detour over strings.</summary>
+    /// <summary>A text parameter from UTF-8 bytes, without a conversion to string.</summary>
     public static NpgsqlParameter<ReadOnlyMemory<byte>> Text(ReadOnlyMemory<byte> utf8) => new() { TypedValue = utf8, NpgsqlDbType = NpgsqlDbType.Text };
 
-    /// <summary>A sum of any size, to be written <c>$n::text::numeric</c> in SQL.</summary>
+    /// <summary>A sum of any size. Write <c>$n::text::numeric</c> in SQL.</summary>
     public static NpgsqlParameter<string> Digits(BigInteger sum) =>
         new() { TypedValue = sum.ToString(CultureInfo.InvariantCulture), NpgsqlDbType = NpgsqlDbType.Text };
 
-    /// <summary>Texts given as UTF-8, without a detour over strings.</summary>
+    /// <summary>A text array parameter from UTF-8 bytes, without a conversion to strings.</summary>
     public static NpgsqlParameter<ReadOnlyMemory<byte>[]> Texts(ReadOnlyMemory<byte>[] utf8) =>
         new() { TypedValue = utf8, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text };
 

@@ -1,34 +1,35 @@
 namespace RevenueAspire.Ledger;
 
-/// <summary>Conditions that detect lost balances or lost bookkeeping: SQL that reads one row of users_revenue, and a row per
-/// source.</summary>
+/// <summary>SQL conditions that detect lost balances or lost bookkeeping. They read one row of users_revenue, and at most one row per source and
+/// part.</summary>
 /// <remarks>
-/// Each event that counts leaves a row of its user, also with a sum of 0, and no row is ever deleted. One statement reads all of it as of one moment. So an
-/// empty users_revenue beside counted events was emptied from outside: by TRUNCATE, or by a crash of Postgres while it was UNLOGGED. A source whose lines were
-/// all rejected has no events.
+/// Each counted event creates a row for its user, even if the sum is 0, and the ledger never deletes that row. One statement reads both tables as of one
+/// moment. So if events were counted but users_revenue is empty, then something else emptied it: TRUNCATE, or a crash of Postgres while the table was
+/// UNLOGGED. Rejected lines do not count as events.
 /// </remarks>
 internal static class LedgerContent
 {
-    /// <summary>The message of a processor that finds this.</summary>
+    /// <summary>The error message for <see cref="IsEmptied"/>.</summary>
     public const string Emptied =
-        "users_revenue is empty, though events were counted into it: it was truncated, or UNLOGGED when Postgres crashed. Restore all tables of the ledger "
+        "users_revenue is empty, although events were counted: it was truncated, or it was UNLOGGED when Postgres crashed. Restore all tables of the ledger "
             + "together from one backup and start again";
 
-    /// <summary>The opposite of <see cref="Emptied"/>.</summary>
+    /// <summary>The error message for <see cref="IsUnaccounted"/>.</summary>
     public const string Unaccounted =
-        "users_revenue has balances, but no source records events counted into them (event_source was emptied), so all events would be counted again. "
-        + "Restore all tables of the ledger together from one backup, or put the balances aside with \"alter table users_revenue rename to "
+        "users_revenue has balances, but no source records counted events (event_source was emptied), so all events would be counted again. "
+        + "Restore all tables of the ledger together from one backup, or rename the table with \"alter table users_revenue rename to "
             + "users_revenue_old\", and start again";
 
-    // "limit 1": Citus would fetch every row of a distributed table. "select 1": it cannot pass on rows without a column.
+    // Citus needs both forms: without "limit 1" it would fetch every row of a distributed table, and "select 1" because it cannot transfer rows without
+    // columns.
     private const string HasBalances = "exists (select 1 from users_revenue limit 1)";
 
     private const string IsCounted =
         "(exists (select 1 from event_source where events_through > 0) or exists (select 1 from event_part where merged_through <> ''))";
 
-    /// <summary>Events were counted, and no user has a balance.</summary>
+    /// <summary>SQL condition: events were counted, but no user has a balance.</summary>
     public const string IsEmptied = $"(not {HasBalances} and {IsCounted})";
 
-    /// <summary>Users have balances, and nothing was counted.</summary>
+    /// <summary>SQL condition: users have balances, but no events were counted.</summary>
     public const string IsUnaccounted = $"({HasBalances} and not {IsCounted})";
 }

@@ -3,10 +3,10 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Applies and checks <c>db.sql</c> (embedded; the same file works with psql).</summary>
+/// <summary>Applies and checks <c>db.sql</c>. The script is embedded; the same file also works with psql. Stateless, thread-safe.</summary>
 public static class LedgerSchema
 {
-    /// <summary>Class of the SQLSTATEs with which the script refuses a database.</summary>
+    /// <summary>Class of the SQLSTATEs that the script raises to refuse a database.</summary>
     private const string RefusalClass = "RV";
 
     /// <summary>The comment that the script's last statement sets on event_source.</summary>
@@ -14,10 +14,10 @@ public static class LedgerSchema
 
     private const string CheckTag = "$check$";
 
-    // The same lock as the script's, shared: a check never sees tables that another session is creating.
+    // The script's lock in shared mode: a check never sees half-created tables of another session.
     private const string Wait = "select pg_advisory_xact_lock_shared(5641763209170221)";
 
-    // Before the check, which narrows the search_path of its transaction to the schema in use.
+    // Runs before the check, because the check narrows the search_path of its transaction to the schema in use.
     private const string ReadState =
         """
         select coalesce(obj_description(to_regclass('event_source'), 'pg_class') = $1, false)
@@ -37,14 +37,14 @@ public static class LedgerSchema
     /// <summary>The script.</summary>
     public static string Script { get; } = ReadScript();
 
-    /// <summary>Applies the schema under an advisory lock, and checks all that the ledger relies on: safe to call from several processes at once, and cheap
-    /// (two reads) when nothing is to do.</summary>
-    /// <param name="database">The database, as a role that may create tables there, unless the tables exist.</param>
-    /// <param name="cancellationToken">Cancels; the schema is then applied wholly or not at all.</param>
+    /// <summary>Applies the schema under an advisory lock, and checks everything that the ledger relies on. Several processes may call it at once. It costs
+    /// two reads if the schema is up to date.</summary>
+    /// <param name="database">The database. The role needs the right to create tables, unless they exist.</param>
+    /// <param name="cancellationToken">Cancels; the schema is then applied completely or not at all.</param>
     /// <returns>The ledger's location, and the server's settings for durability.</returns>
-    /// <exception cref="LedgerException">The database is not UTF-8. Or another version made its tables. Or they were changed, are missing in part, UNLOGGED,
-    /// lack a key, or are in more than one schema. The message names the cause and the repair, which keeps all data.</exception>
-    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
+    /// <exception cref="LedgerException">The database is not UTF-8, or another version created the tables. Or tables are changed, missing, UNLOGGED, without
+    /// a key, or in more than one schema. The message names the cause and a repair that keeps all data.</exception>
+    /// <exception cref="NpgsqlException">The database failed; see <see cref="DatabaseErrors"/>.</exception>
     public static async Task<LedgerState> ApplyAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(database);
@@ -54,18 +54,18 @@ public static class LedgerSchema
             return current;
         }
 
-        // The script begins and commits its own transaction; closing the connection after an error rolls it back.
+        // The script contains begin and commit. After an error, closing the connection rolls the transaction back.
         await using (var apply = new NpgsqlCommand(Script, connection))
         {
             await RefusingAsync(() => apply.ExecuteNonQueryAsync(cancellationToken)).ConfigureAwait(false);
         }
 
         return await InspectAsync(connection, cancellationToken).ConfigureAwait(false)
-            ?? throw new LedgerException("the tables of the ledger were removed while they were created: start again");
+            ?? throw new LedgerException("another session removed the tables of the ledger right after their creation: start again");
     }
 
-    /// <summary>Checks the same, and changes nothing.</summary>
-    /// <returns>Null where there is no ledger yet.</returns>
+    /// <summary>Runs the same checks as <see cref="ApplyAsync"/>, and changes nothing.</summary>
+    /// <returns>The same, or null if the database has no ledger yet.</returns>
     /// <inheritdoc cref="ApplyAsync"/>
     public static async Task<LedgerState?> InspectAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
@@ -76,7 +76,7 @@ public static class LedgerSchema
 
     private static async Task<LedgerState?> InspectAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        // One implicit transaction: it holds the lock, and its settings end with it.
+        // The batch is one implicit transaction. The lock and the settings of the check end with it.
         await using var batch =
             new NpgsqlBatch(connection) { BatchCommands = { new(Wait), new(ReadState) { Parameters = { WriteBatch.Parameter(Version) } }, new(Check) } };
         var state = await RefusingAsync(() => ReadAsync(batch, cancellationToken)).ConfigureAwait(false);
@@ -100,7 +100,7 @@ public static class LedgerSchema
         var state = new LedgerState(
             rows.GetString(1), rows.GetString(2), rows.GetFieldValue<string[]>(3), rows.GetString(4), rows.GetBoolean(5), rows.GetBoolean(6));
 
-        // The check's error, if any, comes here.
+        // An error of the check is thrown here.
         while (await rows.NextResultAsync(cancellationToken).ConfigureAwait(false))
         {
         }
@@ -120,7 +120,7 @@ public static class LedgerSchema
         }
     }
 
-    /// <summary>The script's block that checks.</summary>
+    /// <summary>Extracts the checking block from the script.</summary>
     private static string ReadCheck()
     {
         var script = ReadScript();

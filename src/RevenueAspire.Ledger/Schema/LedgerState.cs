@@ -2,12 +2,11 @@ namespace RevenueAspire.Ledger;
 
 /// <summary>The ledger's location and the settings it relies on, as of one read.</summary>
 /// <param name="Database">The database's name.</param>
-/// <param name="Schema">The schema of the tables in use: the first one of the search_path that has them.</param>
-/// <param name="OtherSchemas">Later schemas of the search_path that have a ledger too.</param>
-/// <param name="SynchronousCommit">The setting, as of a session of this role. Writes that claim, freeze, close or apply live traffic insist on a synchronous
-/// commit.</param>
+/// <param name="Schema">The first schema of the search_path that has the tables.</param>
+/// <param name="OtherSchemas">Later schemas of the search_path that also have a ledger.</param>
+/// <param name="SynchronousCommit">The setting of this role's sessions. Claims, freezes, closes and live ranges always commit synchronously.</param>
 /// <param name="Fsync">Off: a power cut may damage the database.</param>
-/// <param name="FullPageWrites">Off: a power cut may damage the database, unless its file system writes pages wholly or not at all.</param>
+/// <param name="FullPageWrites">Off: a power cut may damage the database, unless its file system writes each page completely or not at all.</param>
 public sealed record LedgerState(string Database, string Schema, IReadOnlyList<string> OtherSchemas, string SynchronousCommit, bool Fsync, bool FullPageWrites)
 {
     /// <summary>Events were counted, but users_revenue is empty.</summary>
@@ -26,7 +25,7 @@ public sealed record LedgerState(string Database, string Schema, IReadOnlyList<s
         {
             if (OtherSchemas.Count > 0)
             {
-                yield return $"the ledger in use is that of schema {Schema}; schema {string.Join(", ", OtherSchemas)} of the search_path has another one (set "
+                yield return $"using the ledger in schema {Schema}; schema {string.Join(", ", OtherSchemas)} of the search_path has another ledger (set "
                     + "Search Path to choose)";
             }
 
@@ -42,7 +41,7 @@ public sealed record LedgerState(string Database, string Schema, IReadOnlyList<s
 
             if (SynchronousCommit == "off")
             {
-                yield return "synchronous_commit is off: a crash of Postgres may take back merges that are repeated then";
+                yield return "synchronous_commit is off: a crash of Postgres may undo merges, which are then repeated";
             }
         }
     }

@@ -4,21 +4,22 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Knows files by their content (rule M10). Each call is one transaction under one advisory lock, so that two processors never create one content
-/// twice.</summary>
+/// <summary>Identifies files by their content (rule M10). Each writing call is one transaction under one advisory lock, so two processors never create the same
+/// content twice.</summary>
 internal sealed class FileResolver(NpgsqlDataSource database)
 {
-    // Waits under it are short: the digests are computed before. The number is this lock's name; db.sql and eventlog.sql have others.
-    // The message makes each of these transactions write: a repeat that only reads the rows of an unconfirmed attempt then confirms them (rule R2).
+    // The lock is held briefly, because callers compute the digests before. Its number differs from the lock numbers in db.sql and eventlog.sql.
+    // Replication.Barrier makes every transaction write. So if a repeated call only reads the rows of an unconfirmed attempt, its commit confirms them (rule
+    // R2).
     private const string Lock = $"{Replication.Barrier}, pg_advisory_xact_lock(5641763209170222)";
 
     /// <summary>Paths per content.</summary>
     internal const int MaxPaths = 64;
 
-    /// <summary>Bytes of UTF-8; an entry of the index holds about 2,700.</summary>
+    /// <summary>Maximum length of a path in UTF-8 bytes. An index entry can have about 2,700 bytes.</summary>
     private const int LongestPathBytes = 2000;
 
-    /// <summary>A known pair that the file's digests match; the primary key of event_source_digest makes it belong to one content.</summary>
+    /// <summary>A known digest that equals one of the file's. The primary key of event_source_digest ensures that it belongs to only one content.</summary>
     private readonly record struct Match(Guid ContentId, long Length, long NewestLength, Guid RecordedBy);
 
     public async Task<FileResolution> ResolveAsync(Guid attempt, string name, IReadOnlyList<FileDigest> digests, CancellationToken cancellationToken)
@@ -45,7 +46,7 @@ internal sealed class FileResolver(NpgsqlDataSource database)
                     return new FileResolution(FileMatch.Fork, [], await NameAsync(connection, match.ContentId, cancellationToken).ConfigureAwait(false));
                 }
 
-                // The answer to an earlier try of this very call was lost, but its work stands: the answer is the same again.
+                // An earlier attempt of the same call committed, but its answer was lost. Return the same answer again.
                 var repeated = match.RecordedBy == attempt && match.Length == whole.Length;
                 if (match.Length < whole.Length)
                 {
@@ -70,7 +71,7 @@ internal sealed class FileResolver(NpgsqlDataSource database)
             cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The longest known beginning among the digests; changes nothing.</summary>
+    /// <summary>Returns the length of the longest known digest, or null. Changes nothing.</summary>
     public async Task<long?> FindBeginningAsync(IReadOnlyList<FileDigest> digests, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
@@ -111,7 +112,7 @@ internal sealed class FileResolver(NpgsqlDataSource database)
         if (digests.Count == 0 || digests.Any(digest => digest.Length <= 0 || digest.Sha256.Length != 32)
             || digests.Select(digest => digest.Length).Distinct().Count() != digests.Count)
         {
-            throw new ArgumentException("Digests must be of distinct lengths above 0, and of 32 bytes each.", nameof(digests));
+            throw new ArgumentException("Digests must have 32 bytes each and distinct lengths above 0.", nameof(digests));
         }
     }
 
@@ -125,11 +126,11 @@ internal sealed class FileResolver(NpgsqlDataSource database)
             await wait.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        // Read committed: the queries after the wait see the commit of the last lock holder.
+        // At the isolation level read committed, the queries after the wait see the commit of the previous lock holder.
         var result = await work(connection).ConfigureAwait(false);
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
 
-        // Ranges are claimed and merged on the strength of this answer: a failover must not take it back.
+        // The caller claims and merges ranges based on this result, so a failover must not undo it.
         confirmation.Require();
         return result;
     }
@@ -203,7 +204,7 @@ internal sealed class FileResolver(NpgsqlDataSource database)
         return (await SourceRows.ListAsync(command, cancellationToken).ConfigureAwait(false)).Single();
     }
 
-    /// <summary>Only generation 1 grows: a later one counts the content again as it was when that generation started.</summary>
+    /// <summary>Records a new length. Only generation 1 grows: a later generation counts the content as of its start.</summary>
     private static async Task GrowAsync(NpgsqlConnection connection, Guid contentId, Guid attempt, FileDigest whole, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
@@ -222,7 +223,7 @@ internal sealed class FileResolver(NpgsqlDataSource database)
     {
         if (name == SourceRegistry.NoPath)
         {
-            // Standard input is no path at which verify finds the file again; keep the known path.
+            // Standard input has no path at which verify could find the file, so keep the known path.
             return;
         }
 
@@ -233,8 +234,7 @@ internal sealed class FileResolver(NpgsqlDataSource database)
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Keeps each path, also one that holds another content tomorrow: verify looks at all of them. A path that would not fit into the index is left
-    /// out.</summary>
+    /// <summary>Stores the path for verify, which tries the stored paths of a content. A path that does not fit into the index is not stored.</summary>
     private static async Task RememberPathAsync(NpgsqlConnection connection, Guid contentId, string name, CancellationToken cancellationToken)
     {
         if (name == SourceRegistry.NoPath || Encoding.UTF8.GetByteCount(name) > LongestPathBytes)

@@ -3,19 +3,19 @@ using System.Security.Cryptography;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Copies bytes of a source from an offset on.</summary>
-/// <returns>Bytes copied; where it is 0, the bytes up to DamagedThrough are unreadable, and reading continues there.</returns>
+/// <summary>Copies bytes of a source, starting at an offset.</summary>
+/// <returns>The number of copied bytes. If it is 0, the bytes up to DamagedThrough are unreadable, and reading continues there.</returns>
 public delegate (int Count, long DamagedThrough) SourceBytes(long offset, Span<byte> destination);
 
-/// <summary>Computes <see cref="LedgerSource.TailHash"/> (rule M11), identically for the processor, which stores it, and the API, which compares it.
-/// Stateless.</summary>
+/// <summary>Computes <see cref="LedgerSource.TailHash"/> (rule M11). The processor stores the hash, and the API compares it. Stateless.</summary>
 public static class TailHash
 {
-    /// <summary>Bytes before an offset that are hashed.</summary>
+    /// <summary>Maximum number of bytes that are hashed.</summary>
     public const int Bytes = 4096;
 
-    /// <summary>SHA-256 of the last up to 4096 bytes before an offset; empty at 0, and where retention has removed some of them.</summary>
-    /// <remarks>Unreadable bytes enter the hash as their offsets.</remarks>
+    /// <summary>Returns the SHA-256 of the last 4096 bytes before an offset, or of all if there are fewer. Returns no bytes at offset 0, or if retention has
+    /// removed some of the bytes to hash.</summary>
+    /// <remarks>For unreadable bytes, the hash contains their offsets instead.</remarks>
     public static byte[] Compute(long firstOffset, long through, SourceBytes read)
     {
         ArgumentNullException.ThrowIfNull(read);
@@ -38,14 +38,14 @@ public static class TailHash
             else
             {
                 AppendDamage(hash, from, damagedThrough);
-                from = damagedThrough > from ? damagedThrough : throw new IOException($"nothing can be read at offset {from}");
+                from = damagedThrough > from ? damagedThrough : throw new IOException($"cannot read at offset {from}");
             }
         }
 
         return hash.GetHashAndReset();
     }
 
-    /// <summary>Adds a stretch of unreadable bytes to a hash.</summary>
+    /// <summary>Adds the offsets of unreadable bytes to a hash.</summary>
     public static void AppendDamage(IncrementalHash hash, long from, long through)
     {
         ArgumentNullException.ThrowIfNull(hash);

@@ -47,7 +47,7 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
             {
                 if (isolation == "serializable")
                 {
-                    // The other one waits for b, and fails when b's writer commits.
+                    // The other transaction waits for b, and fails when b's writer commits.
                     await RunAsync(two, "commit");
                 }
 
@@ -80,7 +80,7 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
         var unfrozen = await RangeClaims.TryClaimAsync(
             database.Source, range.SourceId, 1000, 1100, Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None);
 
-        // Two logs: the second statement that waits for a row gets twice the time, first for its turn, then for the row.
+        // Two logs: the second statement in a row's queue may wait twice as long, first for its turn and then for the row.
         var (live, other) = (await database.OpenLogAsync(), await database.OpenLogAsync());
         await database.ExecuteAsync("insert into users_revenue values ('a', 1)");
 
@@ -181,7 +181,7 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
         rude.Start();
         using var enough = new CancellationTokenSource();
 
-        // Cut every attempt, since Npgsql may repeat one that breaks during the negotiation.
+        // Cut every attempt, because Npgsql may repeat an attempt that breaks during the negotiation.
         var refusing = Task.Run(async () =>
         {
             while (true)
@@ -232,7 +232,7 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
         var error = await Assert.ThrowsAsync<PostgresException>(() => database.ExecuteAsync($"set role {role}; select from users_revenue"));
         await database.ExecuteAsync($"drop role {role}");
         Assert.Equal(("42501", false), (error.SqlState, DatabaseErrors.IsTransient(error)));
-        AssertOneLine(DatabaseErrors.Describe(error), "lacks a right");
+        AssertOneLine(DatabaseErrors.Describe(error), "lacks a privilege");
     }
 
     // A test cannot cause these on its server: the server may trust every login, and its disk must not fill up.

@@ -43,7 +43,7 @@ public sealed class ReplicationBarrierTests : IAsyncLifetime
 
         var waiting = ReplicationBarrier.PassAsync(_database!, CancellationToken.None);
         await Eventually.IsTrueAsync(async () => await ExecuteAsync("select count(*) from pg_stat_activity where wait_event = 'SyncRep'") > 0);
-        // Longer than the timeout of commands.
+        // Wait longer than the command time-out.
         await Task.Delay(TimeSpan.FromSeconds(2));
         Assert.False(waiting.IsCompleted);
         await SetAsync("synchronous_standby_names", "");

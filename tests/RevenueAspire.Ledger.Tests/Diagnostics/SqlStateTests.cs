@@ -55,7 +55,7 @@ public sealed class SqlStateTests(SharedLedger ledger) : IClassFixture<SharedLed
     [Fact]
     public async Task A_failover_without_a_suitable_host_is_transient_and_not_an_error_in_the_settings()
     {
-        // Two names of one running server that is not a standby. The driver sees the hosts in this way while none is a primary.
+        // Use two names of one running server and require a standby. The driver reports the same error if no host is a primary.
         var server = new NpgsqlConnectionStringBuilder(ledger.Database.ConnectionString);
         await using var standbys = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server.ConnectionString)
         {
@@ -75,7 +75,7 @@ public sealed class SqlStateTests(SharedLedger ledger) : IClassFixture<SharedLed
             $"Host=127.0.0.1:{port},localhost:{port};Username=postgres;Password={Password};Target Session Attributes=primary;Host Recheck Seconds=60");
         for (var attempt = 0; attempt < 2; attempt++)
         {
-            // The driver skips the second attempt, since both hosts count as down.
+            // The driver skips the second attempt, because it considers both hosts down.
             error = await Assert.ThrowsAsync<NpgsqlException>(async () => await down.OpenConnectionAsync());
             Assert.True(DatabaseErrors.IsTransient(error) && !DatabaseErrors.IsSettings(error), error.ToString());
             AssertOneLine(DatabaseErrors.Describe(error), "hosts");

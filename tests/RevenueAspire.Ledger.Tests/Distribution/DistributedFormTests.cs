@@ -1,6 +1,6 @@
 namespace RevenueAspire.Ledger.Tests;
 
-// The rules M2 to M8 once more, with the statements of a distributed ledger.
+// Repeats the tests of rules M2 to M8 with the statements of a distributed ledger.
 
 public sealed class DistributedLiveApplyTests : LiveApplyTests
 {

@@ -3,13 +3,13 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger.Tests;
 
-/// <summary>The watermark of a distributed ledger is visible before the sums on the workers: a reader waits for them.</summary>
+/// <summary>The watermark of a distributed ledger is visible before the sums on the workers, so a reader waits for the sums.</summary>
 public sealed class SettleTests
 {
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_balance_is_read_once_no_transaction_that_the_coordinator_has_committed_is_prepared_on_a_worker(bool commits)
+    public async Task A_balance_query_waits_until_workers_have_finished_the_coordinators_committed_transactions(bool commits)
     {
         await using var database = await LedgerDatabase.CreateAsync(distributed: true);
         await ApplyAsync(database);
@@ -22,7 +22,7 @@ public sealed class SettleTests
         Assert.False(read.IsCompleted);
         Assert.Equal("1", await database.Queries.FindRevenueAsync("a", CancellationToken.None));
 
-        // Later transactions do not make it wait longer.
+        // Later transactions do not prolong the wait.
         await PrepareAsync(database, second, "b");
         await database.ExecuteAsync($"insert into pg_dist_transaction values ('{second}')");
         await database.ExecuteAsync($"{(commits ? "commit" : "rollback")} prepared '{first}'");
@@ -31,7 +31,7 @@ public sealed class SettleTests
     }
 
     [Fact]
-    public async Task A_transaction_that_the_coordinator_has_not_committed_is_not_waited_for()
+    public async Task A_balance_query_does_not_wait_for_a_transaction_that_the_coordinator_has_not_committed()
     {
         await using var database = await LedgerDatabase.CreateAsync(distributed: true);
         await ApplyAsync(database);
@@ -53,13 +53,13 @@ public sealed class SettleTests
     }
 
     [Fact]
-    public async Task Balances_are_those_of_the_sources_or_are_not_given()
+    public async Task A_snapshot_has_balances_that_match_its_sources_or_is_refused()
     {
         await using var database = await LedgerDatabase.CreateAsync(distributed: true);
         var source = await ApplyAsync(database);
         var moves = 0;
 
-        // Each copy sees a range that is applied while it is written; the third one is left alone.
+        // A range is applied during the first and the second copy, but not during the third.
         await using var snapshot = await LedgerSnapshot.OpenAsync(
             database.Source, CancellationToken.None, () => new Moving(() => moves < 2 ? ApplyAsync(database, source, 10 + moves++) : Task.FromResult(false)));
         Assert.Equal((2, 12), (moves, Assert.Single(snapshot.Sources).AppliedThrough));
@@ -82,7 +82,7 @@ public sealed class SettleTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_merge_of_a_distributed_ledger_commits_synchronously_whatever_the_database_is_set_to(bool distributed)
+    public async Task A_merge_of_a_distributed_ledger_commits_synchronously_regardless_of_the_databases_setting(bool distributed)
     {
         await using var database = await LedgerDatabase.CreateAsync(distributed);
         await database.ExecuteAsync(
@@ -113,7 +113,7 @@ public sealed class SettleTests
     }
 
     [Fact]
-    public async Task Distribute_says_that_the_extension_is_missing()
+    public async Task DistributeAsync_reports_a_missing_extension()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var refused = await Assert.ThrowsAsync<LedgerException>(() => LedgerDistribution.DistributeAsync(database.Source, null, CancellationToken.None));
@@ -122,7 +122,7 @@ public sealed class SettleTests
 
     private static string Name() => $"citus_0_{Guid.NewGuid():N}";
 
-    /// <summary>Adds 100 to a user, as the first phase of a commit does.</summary>
+    /// <summary>Prepares a transaction that adds 100 to a user, like the first phase of a commit.</summary>
     private static async Task PrepareAsync(LedgerDatabase database, string name, string user)
     {
         await using var connection = await database.Source.OpenConnectionAsync();

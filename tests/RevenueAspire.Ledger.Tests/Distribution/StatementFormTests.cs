@@ -3,12 +3,12 @@ using System.Text.RegularExpressions;
 
 namespace RevenueAspire.Ledger.Tests;
 
-/// <summary>No statement of the ledger has a form that Citus refuses, fetches all users for, or commits in one phase. The README lists them with
-/// reasons.</summary>
+/// <summary>No statement of the ledger has a form that Citus refuses, for which it fetches all users, or which it commits in one phase. The README lists these
+/// forms with reasons.</summary>
 public sealed partial class StatementFormTests
 {
-    /// <summary>Every statement in a field of the ledger that reads or writes the table. Those of the history are missing, because a distributed ledger keeps
-    /// none, and those that a method builds.</summary>
+    /// <summary>All statements in fields of the ledger that use the table. Excludes statements of the history, because a distributed ledger keeps none, and
+    /// statements that a method builds.</summary>
     public static TheoryData<string, string> Statements { get; } = new(
         from type in typeof(LedgerSchema).Assembly.GetTypes()
         from field in type.GetFields(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly)
@@ -22,7 +22,7 @@ public sealed partial class StatementFormTests
 
     [Theory]
     [MemberData(nameof(Statements))]
-    public void No_statement_has_a_form_that_a_distributed_ledger_cannot_have(string name, string sql) =>
+    public void No_statement_has_a_form_that_a_distributed_ledger_does_not_support(string name, string sql) =>
         Assert.Empty(Faults(sql).Select(fault => $"{name}: {fault}"));
 
     [Theory]
@@ -34,11 +34,11 @@ public sealed partial class StatementFormTests
     [InlineData("delete from users_revenue", "one phase")]
     [InlineData("select (select r.user_id from users_revenue r where r.user_id > p.merged_through order by r.user_id limit 1) from event_part p", "correlated")]
     [InlineData("select (select user_id from users_revenue where user_id = p.upper_key limit 1) from event_part as p", "correlated")]
-    public void Each_of_those_forms_is_found(string sql, string fault) =>
+    public void The_test_detects_each_unsupported_form(string sql, string fault) =>
         Assert.Contains(Faults(sql), found => found.Contains(fault, StringComparison.Ordinal));
 
     [Fact]
-    public void The_statements_are_those_that_name_the_table()
+    public void The_tested_statements_include_known_users_of_the_table()
     {
         var names = Statements.Select(row => row.Data.Item1).ToArray();
         string[] some = ["LiveApply.Apply", "PartMerge.Begin", "PartMerge.Any", "PartMerge.Distributed", "LedgerContent.IsEmptied", "OverviewQueries.Top"];

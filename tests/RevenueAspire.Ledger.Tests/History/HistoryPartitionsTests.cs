@@ -27,7 +27,7 @@ public sealed class HistoryPartitionsTests
         Assert.Equal((0, 0), await RotateAsync(database, 4, retain: null));
         Assert.Equal((0, 0), await RotateAsync(database, 3.15, retain: 4));
 
-        // Partition 2 began at 1.1, and partition 3 at 2.1: more than two days before.
+        // Partition 2 began at 1.1, and partition 3 at 2.1, which is more than two days ago.
         Assert.Equal((1, 2), await RotateAsync(database, 4.15, retain: 2));
         Assert.Equal("3:10 4:10", await PartitionsAsync(database));
         var state = await LedgerHistory.InspectAsync(database.Source, CancellationToken.None);
@@ -53,7 +53,7 @@ public sealed class HistoryPartitionsTests
     }
 
     [Fact]
-    public async Task A_reader_delays_a_drop_by_an_error_that_a_retry_heals()
+    public async Task A_drop_during_a_read_fails_with_a_transient_error_and_a_retry_succeeds()
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         await RotateAsync(database, 1.5, retain: 5);
@@ -72,10 +72,10 @@ public sealed class HistoryPartitionsTests
     }
 
     [Fact]
-    public async Task Merges_of_the_same_users_on_many_connections_chain_while_partitions_change()
+    public async Task Concurrent_merges_of_the_same_users_keep_consecutive_balances_while_partitions_change()
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
-        var random = Seed.Random(nameof(Merges_of_the_same_users_on_many_connections_chain_while_partitions_change));
+        var random = Seed.Random(nameof(Concurrent_merges_of_the_same_users_keep_consecutive_balances_while_partitions_change));
         var rotating = true;
         var rotations = Task.Run(async () =>
         {

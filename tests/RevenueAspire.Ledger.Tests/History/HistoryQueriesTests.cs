@@ -3,17 +3,17 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests;
 
-/// <summary>Reads of a history that the real writers made.</summary>
+/// <summary>Queries of a history that the real merges have written.</summary>
 public sealed class HistoryQueriesTests
 {
     private static readonly DateTime Noon = new(2026, 1, 31, 12, 0, 0, DateTimeKind.Utc);
 
     [Fact]
-    public async Task Pages_list_each_event_once_newest_first_and_each_balance_follows_from_the_one_before()
+    public async Task Pages_list_each_event_once_newest_first_with_consecutive_balances()
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         var source = await database.OpenLogAsync();
-        var random = Seed.Random(nameof(Pages_list_each_event_once_newest_first_and_each_balance_follows_from_the_one_before));
+        var random = Seed.Random(nameof(Pages_list_each_event_once_newest_first_with_consecutive_balances));
         List<(long Offset, Int128 Revenue)> expected = [];
         for (var from = 0L; from < 30_000; from += 1000)
         {
@@ -58,7 +58,7 @@ public sealed class HistoryQueriesTests
     }
 
     [Fact]
-    public async Task While_live_ranges_and_parts_are_applied_a_page_agrees_with_the_revenue_and_paging_neither_skips_nor_repeats()
+    public async Task During_merges_each_page_matches_the_revenue_and_paging_neither_skips_nor_repeats_events()
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         using var end = new CancellationTokenSource();
@@ -120,7 +120,7 @@ public sealed class HistoryQueriesTests
     }
 
     [Fact]
-    public async Task A_time_filter_takes_events_from_the_first_up_to_the_second_and_files_by_the_time_of_application()
+    public async Task A_time_filter_includes_its_start_and_excludes_its_end_and_uses_the_time_of_application_for_files()
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         var source = await database.OpenLogAsync();
@@ -148,7 +148,7 @@ public sealed class HistoryQueriesTests
     }
 
     [Fact]
-    public async Task A_page_reads_a_limited_number_of_rows_and_the_next_ones_find_the_rest()
+    public async Task A_page_reads_a_limited_number_of_rows_and_later_pages_continue()
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         var source = await database.OpenLogAsync();
@@ -170,7 +170,7 @@ public sealed class HistoryQueriesTests
     }
 
     [Fact]
-    public async Task A_place_that_retention_dropped_and_a_place_of_another_user_are_refused()
+    public async Task A_cursor_to_a_dropped_event_and_a_cursor_of_another_user_are_refused()
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         var source = await database.OpenLogAsync();
@@ -214,7 +214,7 @@ public sealed class HistoryQueriesTests
     }
 
     [Fact]
-    public async Task Sums_per_step_are_those_of_the_events()
+    public async Task ReadSumsAsync_adds_up_the_events_of_each_step()
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         var source = await database.OpenLogAsync();
@@ -237,7 +237,7 @@ public sealed class HistoryQueriesTests
     }
 
     [Fact]
-    public async Task A_sum_that_takes_longer_than_its_limit_is_refused_and_the_connection_stays_usable()
+    public async Task A_sum_that_exceeds_its_time_limit_is_refused_and_the_connection_stays_usable()
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         await database.ExecuteAsync(
@@ -253,7 +253,7 @@ public sealed class HistoryQueriesTests
     }
 
     [Fact]
-    public async Task Without_a_history_and_after_its_end_there_is_none()
+    public async Task Requests_are_refused_without_a_history_and_after_its_end()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var queries = new HistoryQueries(database.Source);
@@ -272,7 +272,7 @@ public sealed class HistoryQueriesTests
     }
 
     [Fact]
-    public async Task A_user_whose_events_are_older_than_the_history_has_only_an_opening_balance()
+    public async Task A_user_with_events_only_before_the_history_has_only_an_opening_balance()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
@@ -292,7 +292,7 @@ public sealed class HistoryQueriesTests
     [InlineData("AQAAAQAAAAAqAA=")]
     [InlineData("AQAAAQAAA AAqAA")]
     [InlineData("AQAAAQAAAAAqAA+")]
-    public void A_text_that_is_no_cursor_is_refused(string text) => Assert.False(HistoryCursor.TryParse(text, out _));
+    public void TryParse_refuses_an_invalid_cursor(string text) => Assert.False(HistoryCursor.TryParse(text, out _));
 
     private static async Task<HistoryPage> PageAsync(LedgerDatabase database, HistoryRequest request)
     {

@@ -5,7 +5,7 @@ public sealed class HistoryWriteTests
     private static readonly long Noon = DateTimeOffset.Parse("2026-01-31T12:59:59.998Z", null).ToUnixTimeMilliseconds();
 
     [Fact]
-    public async Task M2_a_live_range_leaves_a_row_per_user_and_hour_with_the_balance_after_it()
+    public async Task M2_a_live_range_writes_a_row_per_user_and_hour_with_the_balance_after_it()
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         var source = await database.OpenLogAsync();
@@ -34,7 +34,7 @@ public sealed class HistoryWriteTests
     [InlineData(1, 1)]
     [InlineData(3, 7)]
     [InlineData(1, 5000)]
-    public async Task M5_a_merged_range_leaves_its_events_and_a_replay_leaves_none(int parts, int batchRows)
+    public async Task M5_a_merged_range_writes_its_events_once_even_after_a_replay(int parts, int batchRows)
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         var deltas = TestDeltas.Numbered(100, i => i - 50);

@@ -7,7 +7,7 @@ namespace RevenueAspire.Ledger.Tests;
 public sealed class LedgerHistoryTests
 {
     [Fact]
-    public async Task Enabling_within_a_merged_part_records_exactly_the_events_without_rows()
+    public async Task EnableAsync_during_the_merge_of_a_part_records_exactly_the_events_without_rows()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var log = await database.OpenLogAsync();
@@ -47,10 +47,10 @@ public sealed class LedgerHistoryTests
     }
 
     [Fact]
-    public async Task Enabling_while_processors_merge_leaves_each_event_with_a_row_or_recorded_as_missing()
+    public async Task After_EnableAsync_during_merges_each_event_has_a_row_or_is_recorded_as_missing()
     {
         await using var database = await LedgerDatabase.CreateAsync();
-        var random = Seed.Random(nameof(Enabling_while_processors_merge_leaves_each_event_with_a_row_or_recorded_as_missing));
+        var random = Seed.Random(nameof(After_EnableAsync_during_merges_each_event_has_a_row_or_is_recorded_as_missing));
         var deltas = TestDeltas.Numbered(2000, _ => 1);
         var range = await database.FreezeAsync(deltas, parts: 2);
         var merging = range.Frozen!.Parts.Select(part => UntilRefusedAsync(() => PartMerge.MergeAsync(
@@ -86,7 +86,7 @@ public sealed class LedgerHistoryTests
     }
 
     [Fact]
-    public async Task Kept_the_rows_stay_and_writers_are_stopped_and_dropped_another_history_begins()
+    public async Task KeepAsync_keeps_the_rows_and_stops_writers_and_after_DropAsync_a_new_history_begins()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         Assert.False(await LedgerHistory.KeepAsync(database.Source, CancellationToken.None));
@@ -131,7 +131,7 @@ public sealed class LedgerHistoryTests
     }
 
     [Fact]
-    public async Task Again_a_second_generation_writes_its_own_rows_without_time_and_receipt()
+    public async Task A_second_generation_writes_separate_rows_without_time_and_receipt()
     {
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         var digest = new FileDigest(100, new byte[32]);
@@ -191,7 +191,7 @@ public sealed class LedgerHistoryTests
 
     private static async Task MergeUntilAsync(LedgerDatabase database, EventRange range, int part, int user)
     {
-        // The state after a merge that ends after this user.
+        // The state after a merge that stopped after this user.
         var from = part == 0 ? 0 : 50;
         await database.ExecuteAsync(
             $"""

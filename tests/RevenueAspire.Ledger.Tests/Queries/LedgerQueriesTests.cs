@@ -12,7 +12,7 @@ public sealed class LedgerQueriesTests(SharedLedger ledger) : IClassFixture<Shar
     [InlineData("", null)]
     [InlineData("user1\0", null)]
     [InlineData("user1\ud800", null)]
-    public async Task FindRevenueAsync_answers_with_a_JSON_number_or_null(string userId, string? expected)
+    public async Task FindRevenueAsync_returns_a_JSON_number_or_null(string userId, string? expected)
     {
         var database = ledger.Database;
         await database.ExecuteAsync(

@@ -82,7 +82,7 @@ public sealed class LedgerSnapshotTests
         {
             await foreach (var (user, revenue) in snapshot.ReadBalancesAsync(stop.Token))
             {
-                // The numbers' text order is the order of the users, so fields must stay intact across buffer moves.
+                // Each id ends with the user's revenue, so the test detects fields that a move of the buffer damages.
                 Assert.Equal(revenue.ToString(System.Globalization.CultureInfo.InvariantCulture), Encoding.UTF8.GetString(user.Span[200..]));
                 expected++;
                 if (++users == 20_000)

@@ -6,7 +6,7 @@ namespace RevenueAspire.Ledger.Tests;
 
 public class ConcurrentMergeTests
 {
-    /// <summary>Whether the database looks distributed: then the statements for Citus run, on plain Postgres.</summary>
+    /// <summary>Whether the database looks distributed, so that the statements for Citus run on plain Postgres.</summary>
     protected virtual bool IsDistributed => false;
 
     [Theory]
@@ -20,7 +20,7 @@ public class ConcurrentMergeTests
         var work = new List<(EventRange Range, TestDeltas Deltas, int BatchRows)>();
         for (var writer = 0; writer < 6; writer++)
         {
-            // Each writer has half of the same users, in different batches and parts, so that batches of different writers overlap in every way.
+            // Each writer merges half of the same users in different batches and parts, so batches of different writers overlap in many ways.
             var deltas = new TestDeltas(
                 Enumerable.Range(0, 2000).Where(_ => random.Next(2) == 0).Select(i => ($"user{i:d6}", (Int128)random.Next(-1000, 1000))));
             deltas.AddTo(expected);
@@ -116,7 +116,7 @@ public class ConcurrentMergeTests
         var deltas = TestDeltas.Numbered(100, i => i);
         var range = await database.FreezeAsync(deltas, parts: 1);
 
-        // The state after some batch, as a crash that loses asynchronous commits would restore it: sums and watermark together.
+        // The state after an earlier batch, as after a crash that loses asynchronous commits: sums and watermark together.
         await database.ExecuteAsync("update event_part set merged_through = 'user000029'");
         await database.ExecuteAsync("insert into users_revenue select 'user' || lpad(i::text, 6, '0'), i from generate_series(0, 29) i");
         await database.ExecuteAsync("create table saved_revenue as table users_revenue");
@@ -132,7 +132,7 @@ public class ConcurrentMergeTests
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
     }
 
-    /// <summary>The server's count of deadlocks. A backend adds its counters when it ends, at the latest.</summary>
+    /// <summary>Reads the server's count of deadlocks. A backend reports its counters at its end at the latest.</summary>
     private static async Task<long> DeadlocksAsync(LedgerDatabase database)
     {
         database.Source.Clear();

@@ -6,7 +6,7 @@ namespace RevenueAspire.Ledger.Tests;
 
 public class InDoubtTests
 {
-    /// <summary>Whether the database looks distributed: then the statements for Citus run, on plain Postgres.</summary>
+    /// <summary>Whether the database looks distributed, so that the statements for Citus run on plain Postgres.</summary>
     protected virtual bool IsDistributed => false;
 
     [Theory]
@@ -161,7 +161,7 @@ public class InDoubtTests
         var registry = new SourceRegistry(cut);
         for (var file = 0; file < Files; file++)
         {
-            // Each step has a separate id, made before its first attempt.
+            // Each step has a separate id, chosen before its first attempt.
             var (creation, growth, again) = (Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid());
             var (some, all) = (Digest(file, 10), Digest(file, 20));
             var made = await UntilHeardAsync(() => registry.ResolveFileAsync(creation, "/f", [some], CancellationToken.None));

@@ -4,7 +4,7 @@ namespace RevenueAspire.Ledger.Tests;
 
 public class LiveApplyTests
 {
-    /// <summary>Whether the database looks distributed: then the statements for Citus run, on plain Postgres.</summary>
+    /// <summary>Whether the database looks distributed, so that the statements for Citus run on plain Postgres.</summary>
     protected virtual bool IsDistributed => false;
 
     [Theory]

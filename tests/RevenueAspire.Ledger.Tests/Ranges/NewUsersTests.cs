@@ -6,7 +6,7 @@ namespace RevenueAspire.Ledger.Tests;
 /// <summary>A merge first inserts unknown users without "on conflict". That guess must never lose or double a sum.</summary>
 public class NewUsersTests
 {
-    /// <summary>Whether the database looks distributed: then the statements for Citus run, on plain Postgres.</summary>
+    /// <summary>Whether the database looks distributed, so that the statements for Citus run on plain Postgres.</summary>
     protected virtual bool IsDistributed => false;
 
     private const string IsWaiting = "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')";
@@ -21,7 +21,7 @@ public class NewUsersTests
         var deltas = TestDeltas.Numbered(100, _ => 1);
         var range = await database.FreezeAsync(deltas, parts: 1);
 
-        // The row is not committed: the merge cannot see it, considers all users new, and must wait for it.
+        // The row is not committed, so the merge cannot see it and considers all users new. The merge must wait for the row.
         await using var other = await database.Source.OpenConnectionAsync();
         await using var transaction = await other.BeginTransactionAsync();
         await using (var insert = other.CreateCommand())

@@ -6,7 +6,7 @@ namespace RevenueAspire.Ledger.Tests;
 
 public class PartMergeTests
 {
-    /// <summary>Whether the database looks distributed: then the statements for Citus run, on plain Postgres.</summary>
+    /// <summary>Whether the database looks distributed, so that the statements for Citus run on plain Postgres.</summary>
     protected virtual bool IsDistributed => false;
 
     [Theory]
@@ -143,7 +143,7 @@ public class PartMergeTests
         await using var database = await LedgerDatabase.CreateAsync(IsDistributed, history);
         var random = Seed.Random(nameof(M5_users_of_every_kind_of_UTF8_merge_in_the_order_of_their_bytes));
 
-        // U+FF5E and U+FFFD come after U+1F600 in UTF-16, whose surrogates begin with D8, and before it in bytes.
+        // In UTF-16, U+FF5E and U+FFFD sort after U+1F600, because its surrogates begin with D8. In UTF-8 bytes, they sort before it.
         string[] alphabet = ["a", "Z", "0", " ", "%", "/", "'", "\"", "\\", "{", "}", ",", "\u0001", "\n", "\u007f", "\u0080", "\u00e9", "e\u0301", "\u07ff",
             "\u0800", "\ud7ff", "\ue000",
             "\uff5e", "\ufffd", "\uffff", "\U00010000", "\U0001f600", "\U0010ffff", "NULL", "."];
@@ -169,8 +169,8 @@ public class PartMergeTests
 
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
 
-        // The database orders users like the processor: on insertion, by key, and in the snapshot. Storage may differ, since a short row may fit on an earlier
-        // page.
+        // The database orders users like the processor: on insertion, by key, and in the snapshot. The order in storage may differ, because a short row may
+        // fit on an earlier page.
         await using var snapshot = await LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None);
         var read = new List<string>();
         await foreach (var (user, _) in snapshot.ReadBalancesAsync(CancellationToken.None))

@@ -4,7 +4,7 @@ namespace RevenueAspire.Ledger.Tests;
 
 public class RangeCloseTests
 {
-    /// <summary>Whether the database looks distributed: then the statements for Citus run, on plain Postgres.</summary>
+    /// <summary>Whether the database looks distributed, so that the statements for Citus run on plain Postgres.</summary>
     protected virtual bool IsDistributed => false;
 
     private static readonly TimeSpan Lease = LedgerDatabase.Lease;
@@ -47,7 +47,7 @@ public class RangeCloseTests
         Assert.Equal((500, 0), await database.CloseAsync(source.Id));
         Assert.Equal((500, 0), await database.CloseAsync(source.Id));
 
-        // Lines count from 1: after ten lines, the range's line 2 (from 0) is the 13th.
+        // Lines of a source count from 1, and lines of a range from 0. So after ten lines, the range's line 2 is the source's line 13.
         Assert.Equal("105:13 109:15 205:19 209:21 305:26 309:28 405:34 409:36",
             await database.ScalarAsync<string>(
                 """select string_agg("offset" || ':' || line, ' ' order by "offset") from rejected_event where range_id is null"""));

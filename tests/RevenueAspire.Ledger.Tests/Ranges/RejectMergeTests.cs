@@ -5,7 +5,7 @@ namespace RevenueAspire.Ledger.Tests;
 public sealed class RejectMergeTests
 {
     [Fact]
-    public async Task M8_rejects_merge_in_batches_after_their_watermark_each_once()
+    public async Task M8_rejects_after_the_watermark_are_merged_once_in_batches()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var rejects = Enumerable.Range(0, (2 * RejectMerge.BatchLines) + 7).Select(

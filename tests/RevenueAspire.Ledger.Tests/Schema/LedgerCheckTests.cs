@@ -85,7 +85,7 @@ public sealed class LedgerCheckTests
         Assert.Null(await new LedgerQueries(two).FindRevenueAsync("user1", CancellationToken.None));
         foreach (var schema in (string[])["one", "Two"])
         {
-            // One more table: event_source_path, whose hints no check needs.
+            // Plus one for event_source_path, which Tables omits because the check does not require it.
             Assert.Equal(Tables.Length + 1, await ScalarAsync<long>(admin, $"select count(*) from information_schema.tables where table_schema = '{schema}'"));
         }
     }
@@ -112,7 +112,7 @@ public sealed class LedgerCheckTests
     }
 
     [Fact]
-    public async Task Tables_of_two_schemas_are_never_one_ledger()
+    public async Task Tables_in_two_schemas_are_refused()
     {
         var connectionString = await TestPostgres.CreateDatabaseAsync();
         await using var database = NpgsqlDataSource.Create(connectionString);

@@ -19,7 +19,7 @@ public sealed class LedgerSchemaTests
         var connectionString = await TestPostgres.CreateDatabaseAsync();
         await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
         {
-            // A data source per task, so that none shares a connection.
+            // One data source per task, so that no two tasks share a connection.
             await using var source = NpgsqlDataSource.Create(connectionString);
             await LedgerSchema.ApplyAsync(source, CancellationToken.None);
         }));
@@ -205,12 +205,15 @@ public sealed class LedgerSchemaTests
 
     [Theory]
     [InlineData("alter table event_source drop column revenue_through; comment on table event_source is 'ledger schema 2'",
-        "made by another version of this program (ledger schema 2)")]
+        "another version of this program created them (ledger schema 2)")]
     [InlineData(
-        "alter table event_source_digest drop column recorded_by; comment on table event_source is null", "made by another version of this program (unnamed)")]
+        "alter table event_source_digest drop column recorded_by; comment on table event_source is null",
+        "another version of this program created them (unnamed)")]
     [InlineData("alter table event_range alter column events type integer; comment on table event_source is 'ledger schema 1'",
-        "made by another version of this program")]
-    [InlineData("comment on table event_source is 'ledger schema 5'", "made by a newer version of this program (ledger schema 5, this one knows 4)")]
+        "another version of this program created them")]
+    [InlineData(
+        "comment on table event_source is 'ledger schema 5'",
+        "a newer version of this program created the tables (ledger schema 5; this version supports 4)")]
     [InlineData("drop table event_source_digest; comment on table event_source is null", "event_source_digest is missing")]
     [InlineData("drop table event_source, event_part", "event_part, event_source is missing")]
     public async Task ApplyAsync_refuses_tables_of_another_version_and_names_a_remedy(string change, string said)

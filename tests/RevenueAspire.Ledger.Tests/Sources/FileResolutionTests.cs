@@ -3,7 +3,7 @@ using System.Text;
 
 namespace RevenueAspire.Ledger.Tests;
 
-/// <summary>Rule M10: a file is identified by its content. The tests write contents as texts, and resolve a file as a processor does.</summary>
+/// <summary>Rule M10: content identifies a file. The tests write contents as texts, and resolve a file like a processor.</summary>
 public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<SharedLedger>
 {
     /// <summary>Each case: the files resolved before, in order; the file; its expected match; and, for a fork, the path of the forked file.</summary>

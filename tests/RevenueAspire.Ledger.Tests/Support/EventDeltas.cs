@@ -2,7 +2,7 @@ using System.Text;
 
 namespace RevenueAspire.Ledger.Tests;
 
-/// <summary>Users with the events that a test writes down.</summary>
+/// <summary>Users and events that a test lists explicitly.</summary>
 public sealed class EventDeltas : IndexedDeltas
 {
     private readonly (byte[] Id, AppliedEvent[] Events)[] _users;

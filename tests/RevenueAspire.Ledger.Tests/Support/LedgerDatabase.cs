@@ -5,7 +5,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests;
 
-/// <summary>A separate database with the schema, and common steps of tests.</summary>
+/// <summary>A separate database with the schema, and helpers for tests.</summary>
 public sealed class LedgerDatabase : TestDatabase
 {
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
@@ -31,12 +31,12 @@ public sealed class LedgerDatabase : TestDatabase
 
     public LedgerQueries Queries { get; }
 
-    /// <summary>Null where the ledger keeps no history.</summary>
+    /// <summary>Null if the ledger keeps no history.</summary>
     public HistoryWriter? History { get; private set; }
 
-    /// <summary>Makes one.</summary>
-    /// <param name="distributed">Makes it look distributed: <see cref="DistributedForm"/>.</param>
-    /// <param name="history">Whether the ledger keeps a history from its beginning; a distributed one keeps none.</param>
+    /// <summary>Creates a database.</summary>
+    /// <param name="distributed">Makes it look distributed; see <see cref="DistributedForm"/>.</param>
+    /// <param name="history">Enables the history at once. Ignored for a distributed ledger.</param>
     public static async Task<LedgerDatabase> CreateAsync(bool distributed = false, bool history = false)
     {
         var database = new LedgerDatabase(await TestPostgres.CreateDatabaseAsync());
@@ -54,7 +54,7 @@ public sealed class LedgerDatabase : TestDatabase
         return database;
     }
 
-    /// <summary>Begins the history, or goes on with it.</summary>
+    /// <summary>Begins or continues the history.</summary>
     public async Task<HistoryWriter> EnableHistoryAsync() =>
         History = await LedgerHistory.EnableAsync(Source, TestDeltas.Types, CancellationToken.None);
 
@@ -95,7 +95,7 @@ public sealed class LedgerDatabase : TestDatabase
     /// <summary>
     /// Merges a part to its end, as a processor does: after transient errors and moved watermarks, reads the range again and continues.
     /// </summary>
-    /// <returns>The errors in between.</returns>
+    /// <returns>The transient errors.</returns>
     public static async Task<List<Exception>> MergeStubbornlyAsync(NpgsqlDataSource source, Guid rangeId, int index, ISortedDeltas deltas, int batchRows,
         HistoryWriter? history = null)
     {
@@ -118,8 +118,8 @@ public sealed class LedgerDatabase : TestDatabase
         }
     }
 
-    /// <summary>All balances. Where a history is kept, its rows explain each: per user in the order of application, from zero to the balance, and each row's
-    /// events add up to it.</summary>
+    /// <summary>Reads all balances. With a history, it also checks the rows of each user: in order of application they lead from zero to the balance, and each
+    /// row's events add up to the row's revenue.</summary>
     public async Task<SortedDictionary<string, BigInteger>> BalancesAsync()
     {
         if (History is not null)

@@ -1,6 +1,6 @@
 namespace RevenueAspire.Ledger.Tests;
 
-/// <summary>One database for all tests of a class, which run one after the other.</summary>
+/// <summary>One database for all tests of a class. The tests run one at a time.</summary>
 public sealed class SharedLedger : IAsyncLifetime
 {
     public LedgerDatabase Database { get; private set; } = null!;

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace RevenueAspire.Ledger.Tests;
 
-/// <summary>Users by index; a test supplies each user's id and sum.</summary>
+/// <summary>Users by index. A test supplies the id and the sum of each user.</summary>
 public abstract class IndexedDeltas : ISortedDeltas
 {
     public abstract int Count { get; }
@@ -12,7 +12,7 @@ public abstract class IndexedDeltas : ISortedDeltas
 
     public abstract Int128 Delta(int index);
 
-    /// <summary>The user's events, which add up to its sum; here as few as possible.</summary>
+    /// <summary>The smallest number of events that add up to the user's sum.</summary>
     public virtual IEnumerable<AppliedEvent> Events(int index)
     {
         var (rest, offset) = (Delta(index), (long)index * 3);
@@ -88,7 +88,7 @@ public sealed class TestDeltas : IndexedDeltas
         Array.Sort(_users, (a, b) => a.Id.AsSpan().SequenceCompareTo(b.Id));
     }
 
-    /// <summary>Users user000000, user000001, ... with a sum each.</summary>
+    /// <summary>Creates users user000000, user000001, ... with the given sums.</summary>
     public static TestDeltas Numbered(int count, Func<int, Int128> delta) => new(Enumerable.Range(0, count).Select(i => ($"user{i:d6}", delta(i))));
 
     public override int Count => _users.Length;

@@ -469,7 +469,7 @@ public sealed class CommandLineTests
         var run = await RunAsync(ledger, "process", ledger.Write("evil.jsonl", new EventFile().Add("evil", 1).Bytes),
             ledger.Write("good.jsonl", new EventFile().Add("good", 1).Bytes));
         Assert.Equal(1, run.Code);
-        Assert.Contains("evil.jsonl: the database answered with an error", run.Errors, StringComparison.Ordinal);
+        Assert.Contains("evil.jsonl: the database returned an error", run.Errors, StringComparison.Ordinal);
         Assert.Matches(@"good\.jsonl\s+counted\s+1\s", run.Output);
         Assert.Equal(1, (await ledger.BalancesAsync())["good"]);
     }
