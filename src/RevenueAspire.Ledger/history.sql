@@ -11,10 +11,10 @@ create table history_state (
   retained_from timestamptz                     -- start of the oldest partition; null until retention drops one
 );
 
--- The order of application, over all users. The upper bits are the partition's number: the first value of a partition is its number times 2^40. A merge draws
+-- The order of application, over all users. The upper bits are the partition's number: the first value of a partition is its number times 2^36. A merge draws
 -- a user's value while the user's balance is locked, so values ascend in the order in which a user's events were applied, without a clock.
 -- Partition 0 contains the rows that "history build" adds. They precede all others.
-create sequence history_seq as bigint minvalue 1099511627776 no cycle;
+create sequence history_seq as bigint minvalue 68719476736 no cycle;
 
 create table history_partition (
   number     integer primary key,
@@ -49,18 +49,20 @@ create table history_missing (
 create table event_history (
   seq       bigint not null,
   at        timestamptz not null,               -- log: server time of the first event; file: time of application. All events of a row are from the same hour (UTC)
-  source_no integer not null,
   user_id   text collate "C" not null,
   revenue   numeric not null,                   -- sum of the row's events
   balance   numeric not null,                   -- the user's balance after the row's events
-  events    bytea not null,                     -- see HistoryCodec
-  primary key (user_id, seq)
+  events    bytea not null                      -- with the number of their source: see HistoryCodec
 ) partition by range (seq);
+
+-- A block of 2^20 values instead of seq: Postgres stores equal keys once, so the rows of a user in a block share an entry. This saves up to nine tenths of the
+-- index.
+create index event_history_user on event_history (user_id, ((seq >> 20)::integer));
 create index event_history_at on event_history using brin (at);
 
 -- Decodes the column "events" for people who use SQL. The programs use HistoryCodec instead.
-create function history_events(events bytea, at timestamptz, is_log boolean)
-returns table ("offset" bigint, type_no integer, value bigint, "time" timestamptz)
+create function history_events(events bytea, at timestamptz)
+returns table (source_no integer, "offset" bigint, type_no integer, value bigint, "time" timestamptz)
 language plpgsql immutable strict parallel safe as $$
 declare
   place integer := 0;
@@ -68,10 +70,13 @@ declare
   shift integer;
   number bigint;
   passed bigint := 0;
+  last_field integer := 3;
+  have_times boolean;
 begin
   "offset" := 0;
   while place < length(events) loop
-    for field in 1 .. case when is_log then 4 else 3 end loop
+    -- Field 0 precedes the first event, which has the row's time.
+    for field in case place when 0 then 0 else 1 end .. last_field loop
       number := 0;
       shift := 0;
       loop
@@ -82,13 +87,17 @@ begin
         shift := shift + 7;
       end loop;
       case field
+        when 0 then
+          source_no := number >> 1;
+          have_times := number & 1 = 1;
         when 1 then "offset" := "offset" + number;
         when 2 then type_no := number;
         when 3 then value := ((number >> 1) & 9223372036854775807) # -(number & 1);
         else passed := passed + (((number >> 1) & 9223372036854775807) # -(number & 1));
       end case;
     end loop;
-    "time" := case when is_log then at + passed * interval '1 millisecond' end;
+    "time" := case when have_times then at + passed * interval '1 millisecond' end;
+    last_field := case when have_times then 4 else 3 end;
     return next;
   end loop;
 end $$;
@@ -98,8 +107,8 @@ create view user_event as
 select h.user_id, s.source_id, e."offset", e."time", t.name, e.value,
   case when s.is_log then replace(s.source_id::text, '-', '') || ':' || e."offset" end as receipt, h.seq
 from event_history h
+cross join lateral history_events(h.events, h.at) e
 join history_source s using (source_no)
-cross join lateral history_events(h.events, h.at, s.is_log) e
 join history_type t using (type_no);
 
 -- Stops a processor that would change balances without writing history, or write to an ended history. A transaction that writes history sets

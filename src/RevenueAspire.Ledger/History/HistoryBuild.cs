@@ -16,12 +16,12 @@ public sealed class HistoryBuild : IAsyncDisposable
     private const string Table = "event_history_0";
     private const long Lock = 5641763209170222;
     private const long MillisecondsPerHour = 3_600_000;
-    private const long FirstSeqOfPartition1 = 1L << 40;
+    private static readonly long FirstSeqOfPartition1 = HistoryPartitions.FirstSequence(1);
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlTransaction _transaction;
     private readonly HistoryWriter _writer;
     private readonly IReadOnlyList<int> _sources;
-    private readonly byte[] _events = new byte[HistoryRows.MaxRowBytes + HistoryCodec.MaxEventBytes];
+    private readonly byte[] _events = new byte[HistoryRows.MaxRowBytes + HistoryCodec.MaxHeaderBytes + HistoryCodec.MaxEventBytes];
     private TextWriter? _copy;
 
     private HistoryBuild(NpgsqlConnection connection, NpgsqlTransaction transaction, HistoryWriter writer, IReadOnlyList<int> sources) =>
@@ -66,7 +66,7 @@ public sealed class HistoryBuild : IAsyncDisposable
             await build.ExecuteAsync(
                 $"create table {Table} (like event_history including defaults including constraints)", cancellationToken).ConfigureAwait(false);
             build._copy = await connection.BeginTextImportAsync(
-                $"copy {Table} (seq, at, source_no, user_id, revenue, balance, events) from stdin", cancellationToken).ConfigureAwait(false);
+                $"copy {Table} (seq, at, user_id, revenue, balance, events) from stdin", cancellationToken).ConfigureAwait(false);
             return build;
         }
         catch
@@ -99,7 +99,7 @@ public sealed class HistoryBuild : IAsyncDisposable
             var at = DateTimeOffset.FromUnixTimeMilliseconds(first.At).ToString("yyyy-MM-dd HH:mm:ss.fff'+00'", CultureInfo.InvariantCulture);
             var row = string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Rows}\t{at}\t{_sources[first.Source]}\t{user}\t{revenue}\t{balance}\t\\\\x{Convert.ToHexStringLower(_events.AsSpan(0, length))}\n");
+                $"{Rows}\t{at}\t{user}\t{revenue}\t{balance}\t\\\\x{Convert.ToHexStringLower(_events.AsSpan(0, length))}\n");
             await _copy!.WriteAsync(row.AsMemory(), cancellationToken).ConfigureAwait(false);
         }
     }
@@ -113,7 +113,6 @@ public sealed class HistoryBuild : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(built);
         await _copy!.DisposeAsync().ConfigureAwait(false);
         _copy = null;
-        await ExecuteAsync($"alter table {Table} add primary key (user_id, seq)", cancellationToken).ConfigureAwait(false);
         await ExecuteAsync(
             $"alter table event_history attach partition {Table} for values from (0) to ({FirstSeqOfPartition1.ToString(CultureInfo.InvariantCulture)})",
             cancellationToken).ConfigureAwait(false);
@@ -151,7 +150,8 @@ public sealed class HistoryBuild : IAsyncDisposable
     {
         var first = events[from];
         var isLog = first.Applied.Time != AppliedEvent.NoTime;
-        var (length, count, revenue, offset, time) = (0, 0, BigInteger.Zero, 0L, first.At);
+        var (count, revenue, offset, time) = (0, BigInteger.Zero, 0L, AppliedEvent.NoTime);
+        var length = HistoryCodec.WriteHeader(_events, _sources[first.Source], isLog);
         while (from + count < events.Count && count < HistoryRows.MaxRowEvents && length <= HistoryRows.MaxRowBytes - HistoryCodec.MaxEventBytes)
         {
             var (source, at, applied) = events[from + count];

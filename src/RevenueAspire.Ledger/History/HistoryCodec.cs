@@ -2,50 +2,62 @@ namespace RevenueAspire.Ledger;
 
 /// <summary>Encodes and decodes the column <c>events</c> of <c>event_history</c>: several events of one user and one source. Pure functions.</summary>
 /// <remarks>
-/// Each event has three numbers, or four in a row of a log. Events are in ascending order of offsets. The numbers are:
+/// The first number is the source's number in <c>history_source</c>, times 2, plus 1 for a log, whose events have times.
+/// Each event has three numbers, and in a row of a log each event after the first has four. Events are in ascending order of offsets. The numbers are:
 /// the difference to the previous event's offset (the first event: its offset);
 /// the number of the event's type in <c>history_type</c>;
 /// the value in zigzag form;
-/// for a log, the milliseconds since the previous event in zigzag form (the first event: since the row's column <c>at</c>).
-/// Numbers are base 128, lowest digit first, with the high bit set on all bytes but the last (LEB128). A file's event has no time.
-/// One row per event would cost about 130 bytes per event with its index; a packed row of 20 events costs 20 bytes per event.
+/// for a log, the milliseconds since the previous event in zigzag form (not the first event: its time is the row's column <c>at</c>).
+/// Numbers are base 128, lowest digit first, with the high bit set on all bytes but the last (LEB128).
 /// </remarks>
 public static class HistoryCodec
 {
     /// <summary>Maximum length of one event in bytes: four numbers of 64 bits.</summary>
     public const int MaxEventBytes = 4 * MaxNumberBytes;
 
+    /// <summary>Maximum length of a row's first number in bytes: 32 bits.</summary>
+    public const int MaxHeaderBytes = 5;
+
     private const int MaxNumberBytes = 10;
+
+    /// <summary>Writes the first number of a row.</summary>
+    /// <param name="bytes">At least <see cref="MaxHeaderBytes"/>.</param>
+    /// <param name="sourceNumber">In <c>history_source</c>: from 1 on.</param>
+    /// <param name="haveTimes">Whether the row's events have times: those of a log.</param>
+    /// <returns>Number of bytes written.</returns>
+    public static int WriteHeader(Span<byte> bytes, int sourceNumber, bool haveTimes) => WriteNumber(bytes, ((ulong)(uint)sourceNumber << 1) | (haveTimes ? 1u : 0));
 
     /// <summary>Writes an event.</summary>
     /// <param name="bytes">At least <see cref="MaxEventBytes"/>.</param>
     /// <param name="applied">The event; its type is the number in <c>history_type</c>.</param>
     /// <param name="offsetBefore">Offset of the previous event in the row; 0 for the first event.</param>
-    /// <param name="timeBefore">Time of the previous event in the row; the row's time for the first event. Ignored for an event without a time.</param>
+    /// <param name="timeBefore">Time of the previous event in the row; <see cref="AppliedEvent.NoTime"/> for the first event, and in a row of a file.</param>
     /// <returns>Number of bytes written.</returns>
     public static int Write(Span<byte> bytes, in AppliedEvent applied, long offsetBefore, long timeBefore)
     {
         var length = WriteNumber(bytes, (ulong)(applied.Offset - offsetBefore));
         length += WriteNumber(bytes[length..], (ulong)applied.Type);
         length += WriteNumber(bytes[length..], ZigZag(applied.Value));
-        return applied.Time == AppliedEvent.NoTime ? length : length + WriteNumber(bytes[length..], ZigZag(applied.Time - timeBefore));
+        return timeBefore == AppliedEvent.NoTime ? length : length + WriteNumber(bytes[length..], ZigZag(applied.Time - timeBefore));
     }
 
     /// <summary>Reads a row.</summary>
     /// <param name="bytes">The column.</param>
-    /// <param name="at">The row's time in milliseconds; null for a row of a file.</param>
-    /// <returns>The events in ascending order of offsets; their types are numbers in <c>history_type</c>.</returns>
+    /// <param name="at">The row's time in milliseconds since 1970-01-01 UTC.</param>
+    /// <returns>The source's number, and the events in ascending order of offsets; their types are numbers in <c>history_type</c>.</returns>
     /// <exception cref="LedgerException">The bytes are not a valid row, because another program wrote to the table.</exception>
-    public static List<AppliedEvent> Read(ReadOnlySpan<byte> bytes, long? at)
+    public static (int SourceNumber, List<AppliedEvent> Events) Read(ReadOnlySpan<byte> bytes, long at)
     {
-        var (offset, time) = (0L, at ?? AppliedEvent.NoTime);
+        var header = ReadNumber(ref bytes);
+        var haveTimes = (header & 1) != 0;
+        var (offset, time) = (0L, haveTimes ? at : AppliedEvent.NoTime);
         List<AppliedEvent> events = [];
         while (!bytes.IsEmpty)
         {
             offset += (long)ReadNumber(ref bytes);
             var type = (int)ReadNumber(ref bytes);
             var value = UnZigZag(ReadNumber(ref bytes));
-            if (at is not null)
+            if (haveTimes && events.Count > 0)
             {
                 time += UnZigZag(ReadNumber(ref bytes));
             }
@@ -53,7 +65,7 @@ public static class HistoryCodec
             events.Add(new AppliedEvent(offset, type, value, time));
         }
 
-        return events;
+        return ((int)(header >> 1), events);
     }
 
     /// <summary>Writes a number.</summary>

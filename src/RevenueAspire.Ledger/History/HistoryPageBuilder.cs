@@ -5,18 +5,17 @@ namespace RevenueAspire.Ledger;
 /// <summary>A row of <c>event_history</c>.</summary>
 /// <param name="Seq">Position in the order of application.</param>
 /// <param name="At">Time of the row (UTC).</param>
-/// <param name="LogId">The log of the events; null for a file.</param>
 /// <param name="Revenue">Sum of the events.</param>
 /// <param name="Balance">The user's balance after the events.</param>
 /// <param name="Events">The encoded events; null if no event can match the filter.</param>
-internal readonly record struct HistoryPageRow(long Seq, DateTime At, Guid? LogId, BigInteger Revenue, BigInteger Balance, byte[]? Events);
+internal readonly record struct HistoryPageRow(long Seq, DateTime At, BigInteger Revenue, BigInteger Balance, byte[]? Events);
 
 /// <summary>Builds a page from rows in descending order. Not thread-safe.</summary>
 internal sealed class HistoryPageBuilder
 {
     private readonly HistoryRequest _request;
     private readonly Dictionary<int, HistoryType> _types;
-    private readonly List<HistoryItem> _items = [];
+    private readonly List<(HistoryItem Item, int Source)> _items = [];
     private bool _isFirstRow = true;
     private bool _isEnd;
     private BigInteger? _openingOfItems;
@@ -45,11 +44,14 @@ internal sealed class HistoryPageBuilder
     /// <summary>Whether the request continues from a position that does not exist in this user's history.</summary>
     public bool IsAfterUnknown { get; private set; }
 
+    /// <summary>The numbers of the logs that the page's events are from.</summary>
+    public int[] LogNumbers => [.. _items.Where(item => item.Item.Time is not null).Select(item => item.Source).Distinct()];
+
     /// <summary>Adds the next row.</summary>
     /// <returns>False when the page is complete.</returns>
     public bool Add(HistoryPageRow row)
     {
-        var events = row.Events is null ? [] : HistoryCodec.Read(row.Events, row.LogId is null ? null : ToMilliseconds(row.At));
+        var (source, events) = row.Events is null ? (0, []) : HistoryCodec.Read(row.Events, ToMilliseconds(row.At));
         var index = events.Count - 1;
         var balance = row.Balance;
         if (_isFirstRow && _request.After is { } after)
@@ -79,7 +81,7 @@ internal sealed class HistoryPageBuilder
                     return false;
                 }
 
-                _items.Add(new HistoryItem(TimeOf(applied), TypeOf(applied).Name, applied.Value, balance, row.LogId, applied.Offset));
+                _items.Add((new HistoryItem(TimeOf(applied), TypeOf(applied).Name, applied.Value, balance, null, applied.Offset), source));
                 (_openingOfItems, _last) = (before, new HistoryCursor(row.Seq, index));
             }
 
@@ -96,9 +98,15 @@ internal sealed class HistoryPageBuilder
     /// <summary>Ends the page.</summary>
     /// <param name="revenue">The user's balance.</param>
     /// <param name="retainedFrom">See <see cref="HistoryPage"/>.</param>
-    public HistoryPage Build(string revenue, DateTime? retainedFrom) => new(
-        revenue, _items, _openingOfItems ?? _openingOfRows ?? BigInteger.Parse(revenue, System.Globalization.CultureInfo.InvariantCulture), retainedFrom,
+    /// <param name="logs">The ids of <see cref="LogNumbers"/>.</param>
+    /// <exception cref="LedgerException">One is missing, because another program wrote to the tables.</exception>
+    public HistoryPage Build(string revenue, DateTime? retainedFrom, IReadOnlyDictionary<int, Guid> logs) => new(
+        revenue, [.. _items.Select(item => item.Item with { SourceId = IdOf(item, logs) })], _openingOfItems ?? _openingOfRows ?? BigInteger.Parse(revenue, System.Globalization.CultureInfo.InvariantCulture), retainedFrom,
         _isEnd ? null : _next);
+
+    private static Guid? IdOf((HistoryItem Item, int Source) item, IReadOnlyDictionary<int, Guid> logs) => item.Item.Time is null ? null
+        : logs.TryGetValue(item.Source, out var id) ? id
+        : throw new LedgerException($"event_history names the log {item.Source}, which history_source lacks: another program writes to these tables");
 
     private bool Matches(HistoryPageRow row, AppliedEvent applied)
     {

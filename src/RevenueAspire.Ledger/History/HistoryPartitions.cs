@@ -6,17 +6,20 @@ namespace RevenueAspire.Ledger;
 
 /// <summary>Begins the next partition of <c>event_history</c> in time, and drops expired partitions. Stateless.</summary>
 /// <remarks>
-/// Each partition has 2^40 values of the sequence, so the upper bits of <c>seq</c> are its number. The partition after the current one always exists, because
+/// Each partition has 2^36 values of the sequence, so the upper bits of <c>seq</c> are its number. The partition after the current one always exists, because
 /// a running statement would not see a partition that is created after its start. A clock decides the length of a partition, but never the order of events.
 /// </remarks>
 public static class HistoryPartitions
 {
-    private const int NumberBits = 40;
+    private const int NumberBits = 36;
+
+    // More rows are never added between two calls of RotateAsync.
+    private const long MaxRows = 1L << (NumberBits - 1);
 
     /// <summary>With a retention above this, a partition covers 30 days; otherwise one day.</summary>
     private static readonly TimeSpan LongRetention = TimeSpan.FromDays(60);
 
-    private const string ReadCurrent = "select number, started_at, coalesce($1, clock_timestamp()) from history_partition order by number desc limit 1";
+    private const string ReadCurrent = "select number, started_at, coalesce($1, clock_timestamp()), s.last_value from history_partition, history_seq s order by number desc limit 1";
 
     private const string MoveSequence = "select setval('history_seq', $1, false) from history_seq where last_value < $1";
 
@@ -28,6 +31,9 @@ public static class HistoryPartitions
 
     // A long query delays the drop's lock, and merges queue up after it. So the wait is limited: the drop then fails, and the next call retries it.
     private const string BoundDrop = "set local lock_timeout = '1s'";
+
+    /// <summary>The largest value of <c>seq</c>: its block, an integer in the index, reaches it with partition 32,767.</summary>
+    internal const long MaxSequence = (1L << 51) - 1;
 
     /// <summary>Returns the first value of <c>seq</c> in a partition.</summary>
     public static long FirstSequence(int number) => (long)number << NumberBits;
@@ -87,7 +93,7 @@ public static class HistoryPartitions
             await using var rows = await read.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             await rows.ReadAsync(cancellationToken).ConfigureAwait(false);
             (current, time) = (rows.GetInt32(0), rows.GetDateTime(2));
-            if (time - rows.GetDateTime(1) < unit)
+            if (time - rows.GetDateTime(1) < unit && rows.GetInt64(3) < FirstSequence(current) + MaxRows)
             {
                 return (current, false);
             }

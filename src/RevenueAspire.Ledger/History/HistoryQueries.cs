@@ -30,17 +30,17 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
         from history_state s
         """;
 
-    // The limit is in the subquery, so that the scan of the index stops early regardless of the plan of the join.
+    // The index orders a user's rows by blocks, so the sort is by block first: Postgres then sorts one block at a time, and stops at the limit.
     private const string Rows =
         """
-        select h.seq, h.at, s.is_log, s.source_id, h.revenue::text, h.balance::text, case when h.at >= $4 and h.at < $5 then h.events end
-        from (
-          select * from event_history where user_id = $1 and seq <= $2 and seq >= $3 order by seq desc limit $6
-        ) h join history_source s using (source_no)
-        order by h.seq desc
+        select seq, at, revenue::text, balance::text, case when at >= $4 and at < $5 then events end
+        from event_history
+        where user_id = $1 and seq <= $2 and seq >= $3 and (seq >> 20)::integer <= ($2 >> 20)::integer and (seq >> 20)::integer >= ($3 >> 20)::integer
+        order by (seq >> 20)::integer desc, seq desc limit $6
         """;
 
     private const string Types = "select type_no, name, sign from history_type";
+    private const string Logs = "select source_no, source_id from history_source where source_no = any ($1) and is_log";
 
     // The query uses one process, so a scan of all users takes at most one core from merges.
     private const string Bounds = "select set_config('statement_timeout', $1, true), set_config('max_parallel_workers_per_gather', '0', true)";
@@ -91,8 +91,13 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
 
                 var page = new HistoryPageBuilder(request, await ReadTypesAsync(connection, cancellationToken).ConfigureAwait(false));
                 await ReadRowsAsync(connection, request, state.FloorSeq, page, cancellationToken).ConfigureAwait(false);
-                return page.IsAfterUnknown ? new(null, HistoryRefusal.AfterUnknown)
-                    : new HistoryResult<HistoryPage>(page.Build(state.Revenue, state.RetainedFrom));
+                if (page.IsAfterUnknown)
+                {
+                    return new(null, HistoryRefusal.AfterUnknown);
+                }
+
+                var logs = await ReadLogsAsync(connection, page.LogNumbers, cancellationToken).ConfigureAwait(false);
+                return new HistoryResult<HistoryPage>(page.Build(state.Revenue, state.RetainedFrom, logs));
             },
             cancellationToken);
     }
@@ -234,7 +239,7 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
     private static async Task ReadRowsAsync(
         NpgsqlConnection connection, HistoryRequest request, long floorSeq, HistoryPageBuilder page, CancellationToken cancellationToken)
     {
-        var through = request.After?.Seq ?? long.MaxValue;
+        var through = Math.Min(request.After?.Seq ?? long.MaxValue, HistoryPartitions.MaxSequence);
         var floor = Math.Min(floorSeq, through);
         for (var (scanned, chunk) = (0, Math.Min(64, request.Limit + 2)); scanned < MaxScannedRows; chunk = Math.Min(chunk * 4, MaxChunkRows))
         {
@@ -254,8 +259,8 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
             {
                 through = rows.GetInt64(0) - 1;
                 var row = new HistoryPageRow(
-                    rows.GetInt64(0), rows.GetDateTime(1), rows.GetBoolean(2) ? rows.GetGuid(3) : null, Parse(rows.GetString(4)), Parse(rows.GetString(5)),
-                    rows.IsDBNull(6) ? null : rows.GetFieldValue<byte[]>(6));
+                    rows.GetInt64(0), rows.GetDateTime(1), Parse(rows.GetString(2)), Parse(rows.GetString(3)),
+                    rows.IsDBNull(4) ? null : rows.GetFieldValue<byte[]>(4));
                 if (!page.Add(row))
                 {
                     return;
@@ -269,6 +274,25 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
                 return;
             }
         }
+    }
+
+    private static async Task<Dictionary<int, Guid>> ReadLogsAsync(NpgsqlConnection connection, int[] numbers, CancellationToken cancellationToken)
+    {
+        var logs = new Dictionary<int, Guid>();
+        if (numbers.Length == 0)
+        {
+            return logs;
+        }
+
+        await using var command = new NpgsqlCommand(Logs, connection) { Parameters = { WriteBatch.Parameter(numbers) } };
+        await command.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            logs.Add(rows.GetInt32(0), rows.GetGuid(1));
+        }
+
+        return logs;
     }
 
     private static NpgsqlParameter<DateTime> Time(DateTime time) => new()

@@ -8,7 +8,10 @@ namespace RevenueAspire.Ledger;
 /// The client sends the events of all rows as one value, and the server cuts it into rows. It sends numbers as the text of arrays, which the server parses in
 /// one pass. The driver's array parameters would cost several virtual calls per element.
 /// </remarks>
-internal sealed class HistoryRows(HistoryWriter writer)
+/// <param name="writer">Of the ledger.</param>
+/// <param name="sourceNumber">The users' source: <see cref="HistoryWriter.SourceNumberAsync"/>.</param>
+/// <param name="isLog">Events have a time, and each row contains events of one hour. An event without a time gets the current time.</param>
+internal sealed class HistoryRows(HistoryWriter writer, int sourceNumber, bool isLog)
 {
     /// <summary>Maximum bytes of events in a row. The row then stays in its page even with the longest user id.</summary>
     internal const int MaxRowBytes = 1500;
@@ -46,11 +49,10 @@ internal sealed class HistoryRows(HistoryWriter writer)
 
     /// <summary>Adds the rows of the reader's current user.</summary>
     /// <param name="user">The reader, before the user's first event.</param>
-    /// <param name="isLog">Events have a time, and each row contains events of one hour. An event without a time gets the current time.</param>
     /// <returns>Number of rows, at least 1.</returns>
     /// <exception cref="InvalidOperationException">The events do not add up to the user's sum, or do not ascend.</exception>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public int AddUser(IDeltaReader user, bool isLog)
+    public int AddUser(IDeltaReader user)
     {
         var types = writer.Types;
         var (rowStart, rowEvents, rowHour) = (_length, 0, 0L);
@@ -73,18 +75,19 @@ internal sealed class HistoryRows(HistoryWriter writer)
                 (rowStart, rowEvents, offset, revenue) = (_length, 0, 0, 0);
             }
 
+            if (_events.Length - _length < HistoryCodec.MaxHeaderBytes + HistoryCodec.MaxEventBytes)
+            {
+                Array.Resize(ref _events, Math.Max(MaxBatchBytes + (1 << 16), 2 * _events.Length));
+            }
+
             if (rowEvents++ == 0)
             {
-                (rowHour, time) = (hour, now);
+                _length += HistoryCodec.WriteHeader(_events.AsSpan(_length), sourceNumber, isLog);
+                (rowHour, time) = (hour, AppliedEvent.NoTime);
                 if (isLog)
                 {
                     _times.Add(now);
                 }
-            }
-
-            if (_events.Length - _length < HistoryCodec.MaxEventBytes)
-            {
-                Array.Resize(ref _events, Math.Max(MaxBatchBytes + (1 << 16), 2 * _events.Length));
             }
 
             var (number, sign) = types[applied.Type];
@@ -130,12 +133,12 @@ internal sealed class HistoryRows(HistoryWriter writer)
     /// <summary>Returns SQL that stores the rows, for a statement with the query parts <c>rows</c> and <c>merged</c>.</summary>
     /// <remarks>The sort reads all of <c>merged</c> before the statement draws the first <c>seq</c>. All users are then locked, so a user's <c>seq</c> ascends
     /// in the order in which the balance changed.</remarks>
-    /// <param name="source">Index of the parameter for the source's number. The parameters of this class follow it.</param>
-    public static string Insert(int source) =>
+    /// <param name="first">Number of the first parameter.</param>
+    public static string Insert(int first) =>
         $"""
-        insert into event_history (seq, at, source_no, user_id, revenue, balance, events)
-        select nextval('history_seq'), coalesce(timestamptz 'epoch' + s.time * interval '1 millisecond', statement_timestamp()), ${source}, s.user_id,
-          s.revenue, s.balance, substr(${source + 1}, s.start, s.length)
+        insert into event_history (seq, at, user_id, revenue, balance, events)
+        select nextval('history_seq'), coalesce(timestamptz 'epoch' + s.time * interval '1 millisecond', statement_timestamp()), s.user_id,
+          s.revenue, s.balance, substr(${first}, s.start, s.length)
         from (
           select b.user_id, b.revenue, m.revenue - b.rest as balance, b.start, b.length, b.time
           from merged m join rows b using (user_id) order by b.place

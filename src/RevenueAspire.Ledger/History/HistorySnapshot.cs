@@ -31,9 +31,9 @@ public sealed class HistorySnapshot
     public async IAsyncEnumerable<HistoryUserRow> ReadUsersAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         const string Copy =
-            "copy (select user_id, u.revenue::text, h.seq::text, h.source_no::text, round(extract(epoch from h.at) * 1000)::text, h.revenue::text, "
+            "copy (select user_id, u.revenue::text, h.seq::text, round(extract(epoch from h.at) * 1000)::text, h.revenue::text, "
             + "h.balance::text, h.events from users_revenue u full join event_history h using (user_id) order by user_id, h.seq) to stdout (format binary)";
-        var fields = new (int Start, int Length)[8];
+        var fields = new (int Start, int Length)[7];
         await foreach (var row in BinaryRows.CopyAsync(_connection, Copy, cancellationToken).ConfigureAwait(false))
         {
             for (var index = 0; index < fields.Length; index++)
@@ -45,9 +45,9 @@ public sealed class HistorySnapshot
                 row.Field(fields[0]),
                 fields[1].Length < 0 ? null : LedgerSnapshot.ParseRevenue("users_revenue", row.Field(fields[1]).Span),
                 fields[2].Length < 0 ? null : new HistoryRow(
-                    long.Parse(row.Field(fields[2]).Span, null), int.Parse(row.Field(fields[3]).Span, null), long.Parse(row.Field(fields[4]).Span, null),
-                    LedgerSnapshot.ParseRevenue("event_history", row.Field(fields[5]).Span),
-                    LedgerSnapshot.ParseRevenue("event_history", row.Field(fields[6]).Span), row.Field(fields[7])));
+                    long.Parse(row.Field(fields[2]).Span, null), long.Parse(row.Field(fields[3]).Span, null),
+                    LedgerSnapshot.ParseRevenue("event_history", row.Field(fields[4]).Span),
+                    LedgerSnapshot.ParseRevenue("event_history", row.Field(fields[5]).Span), row.Field(fields[6])));
         }
     }
 
@@ -93,12 +93,11 @@ public sealed class HistorySnapshot
 
 /// <summary>A row of <c>event_history</c>: events of one user and one source.</summary>
 /// <param name="Seq">Order of application.</param>
-/// <param name="SourceNumber">Key in <see cref="HistorySnapshot.Sources"/>.</param>
 /// <param name="At">Milliseconds since 1970-01-01 UTC: server time of the first event; for a file the time of application.</param>
 /// <param name="Revenue">Sum of the events.</param>
 /// <param name="Balance">The user's balance after the events.</param>
 /// <param name="Events">The encoded events; see <see cref="HistoryCodec.Read"/>. Valid until the next row.</param>
-public readonly record struct HistoryRow(long Seq, int SourceNumber, long At, BigInteger Revenue, BigInteger Balance, ReadOnlyMemory<byte> Events);
+public readonly record struct HistoryRow(long Seq, long At, BigInteger Revenue, BigInteger Balance, ReadOnlyMemory<byte> Events);
 
 /// <summary>A user and one of the user's rows.</summary>
 /// <param name="UserId">UTF-8; valid until the next row.</param>

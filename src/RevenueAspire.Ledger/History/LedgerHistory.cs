@@ -134,7 +134,7 @@ public static class LedgerHistory
         EndAsync(
             database,
             $"{DropTriggers} drop view user_event; drop table event_history, history_missing, history_type, history_source, history_partition, history_state; "
-                + "drop sequence history_seq; drop function history_guard(), history_events(bytea, timestamptz, boolean);",
+                + "drop sequence history_seq; drop function history_guard(), history_events(bytea, timestamptz);",
             cancellationToken);
 
     private const string DropTriggers =

@@ -12,9 +12,8 @@ namespace RevenueAspire.Ledger;
 /// digits, so they can have any size.
 /// </remarks>
 /// <param name="history">If not null, the batch also contains history rows for its users, and repeats the user's id for each row.</param>
-/// <param name="isLog">Whether the users come from a log; used with <paramref name="history"/>.</param>
 /// <param name="isWhole">Puts all users into one batch, even if their history is large.</param>
-internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = false, bool isWhole = false)
+internal sealed class DeltaBatch(HistoryRows? history = null, bool isWhole = false)
 {
     /// <summary>The default separator of ids, U+001F. If an id contains it, the batch switches to a random separator.</summary>
     private static readonly byte[] UnitSeparator = [0x1F];
@@ -23,7 +22,6 @@ internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = fal
 
     public const string NotAmong = "The users differ from those at the freeze of the range: its watermark or its upper key is missing.";
 
-    private readonly HistoryRows? _rows = history is null ? null : new HistoryRows(history);
     private byte[] _ids = [];
     private byte[] _sums = [];
     private byte[] _separator = UnitSeparator;
@@ -48,9 +46,9 @@ internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = fal
     public void Fill(IDeltaReader users, ReadOnlySpan<byte> after, int rows, ReadOnlySpan<byte> through)
     {
         (_idsLength, _sumsLength, Count, _separator) = (0, 0, 0, UnitSeparator);
-        _rows?.Clear();
+        history?.Clear();
         var last = after;
-        while (Count < rows && (isWhole || _rows is not { IsFull: true }) && (through.IsEmpty || !last.SequenceEqual(through)))
+        while (Count < rows && (isWhole || history is not { IsFull: true }) && (through.IsEmpty || !last.SequenceEqual(through)))
         {
             if (!users.Read())
             {
@@ -89,7 +87,7 @@ internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = fal
             last = LastUser.Span;
             AppendSum(users.Delta);
             Count++;
-            for (var more = _rows?.AddUser(users, isLog) ?? 1; more > 1; more--)
+            for (var more = history?.AddUser(users) ?? 1; more > 1; more--)
             {
                 // Only the first row of a user has the sum, so the sum is added once.
                 Append(ref _ids, ref _idsLength, _separator);
@@ -107,8 +105,8 @@ internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = fal
         parameters.Add(WriteBatch.Text(_separator));
     }
 
-    /// <summary>Adds the further parameters of <see cref="UpsertWithHistory"/>, except the source's number.</summary>
-    public void AddHistoryTo(NpgsqlParameterCollection parameters) => _rows!.AddTo(parameters);
+    /// <summary>Adds the further parameters of <see cref="UpsertWithHistory"/>.</summary>
+    public void AddHistoryTo(NpgsqlParameterCollection parameters) => history!.AddTo(parameters);
 
     /// <summary>Returns the upsert for the statement of a range or a part. Its three parameters are ids, sums and separator.</summary>
     /// <remarks>
@@ -130,14 +128,14 @@ internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = fal
 
     /// <summary>Returns the upsert together with the query parts <c>rows</c> and <c>history</c>, which write the history.</summary>
     /// <param name="first">As for <see cref="Upsert"/>.</param>
-    /// <param name="source">Index of the parameter for the source's number. The parameters of <see cref="AddHistoryTo"/> follow it.</param>
+    /// <param name="history">Number of the first parameter of <see cref="AddHistoryTo"/>.</param>
     /// <param name="onlyNew">As for <see cref="Upsert"/>.</param>
-    public static string UpsertWithHistory(int first, int source, bool onlyNew) =>
+    public static string UpsertWithHistory(int first, int history, bool onlyNew) =>
         $"""
         rows as materialized (
           select * from rows from (
             string_to_table(${first}::text, ${first + 2}::text), string_to_table(${first + 1}::text, ','),
-            {HistoryRows.From(source + 1)}
+            {HistoryRows.From(history)}
           ) with ordinality as b (user_id, delta, revenue, rest, start, length, time, place)
         ), merged as (
           insert into users_revenue as r (user_id, revenue)
@@ -146,7 +144,7 @@ internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = fal
           {(onlyNew ? "" : "on conflict (user_id) do update set revenue = r.revenue + excluded.revenue")}
           returning user_id, revenue
         ), history as (
-          {HistoryRows.Insert(source)}
+          {HistoryRows.Insert(history)}
         )
         """;
 

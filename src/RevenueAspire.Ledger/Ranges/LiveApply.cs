@@ -8,7 +8,7 @@ namespace RevenueAspire.Ledger;
 public static class LiveApply
 {
     private static readonly string Apply = Statement($"merged as (\n{DeltaBatch.Upsert(first: 8, onlyNew: false)}\n)");
-    private static readonly string ApplyWithHistory = Statement(DeltaBatch.UpsertWithHistory(first: 8, source: 18, onlyNew: false));
+    private static readonly string ApplyWithHistory = Statement(DeltaBatch.UpsertWithHistory(first: 8, history: 18, onlyNew: false));
 
     /// <summary>Applies a small range of a log in one statement (M2). If applied_through and claimed_through still equal <paramref name="from"/>, it moves both
     /// to <paramref name="to"/>, stores the rejects and upserts the sums.</summary>
@@ -38,12 +38,12 @@ public static class LiveApply
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(to, from);
         RejectColumns.Validate(rejects);
         using var activity = LedgerTelemetry.Activities.StartActivity("apply live range");
-        var users = new DeltaBatch(history, isLog: true, isWhole: true);
+        await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        var rows = history is null ? null
+            : new HistoryRows(history, await history.SourceNumberAsync(connection, sourceId, isLog: true, cancellationToken).ConfigureAwait(false), isLog: true);
+        var users = new DeltaBatch(rows, isWhole: true);
         users.Fill(deltas.ReadAfter([]), after: [], int.MaxValue, through: []);
         activity?.SetTag("revenue.users", users.Count);
-
-        await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-        var sourceNumber = history is null ? 0 : await history.SourceNumberAsync(connection, sourceId, isLog: true, cancellationToken).ConfigureAwait(false);
         await using var batch = WriteBatch.Create(connection, history: history);
         var command = new NpgsqlBatchCommand(history is null ? Apply : ApplyWithHistory)
         {
@@ -61,7 +61,6 @@ public static class LiveApply
         command.Parameters.Add(WriteBatch.Digits(deltas.Sum()));
         if (history is not null)
         {
-            command.Parameters.Add(WriteBatch.Parameter(sourceNumber));
             users.AddHistoryTo(command.Parameters);
         }
 

@@ -28,8 +28,8 @@ public static class PartMerge
 
     private static readonly string Any = Statement($"merged as ({DeltaBatch.Upsert(first: 5, onlyNew: false)})");
     private static readonly string OnlyNew = Statement($"merged as ({DeltaBatch.Upsert(first: 5, onlyNew: true)})");
-    private static readonly string AnyWithHistory = Statement(DeltaBatch.UpsertWithHistory(first: 5, source: 8, onlyNew: false));
-    private static readonly string OnlyNewWithHistory = Statement(DeltaBatch.UpsertWithHistory(first: 5, source: 8, onlyNew: true));
+    private static readonly string AnyWithHistory = Statement(DeltaBatch.UpsertWithHistory(first: 5, history: 8, onlyNew: false));
+    private static readonly string OnlyNewWithHistory = Statement(DeltaBatch.UpsertWithHistory(first: 5, history: 8, onlyNew: true));
     private static readonly string Distributed = Statement($"merged as ({DeltaBatch.Upsert(first: 5, onlyNew: false)})", looksAhead: false);
 
     /// <summary>Merges one part from its watermark to its upper key, in key order. Each batch is one statement and one short transaction (M5).</summary>
@@ -85,7 +85,7 @@ public static class PartMerge
         CancellationToken cancellationToken)
     {
         // Two batches alternate: this method builds the next one while the database works on the current one.
-        var (batch, next) = (new DeltaBatch(target.History, target.IsLog), new DeltaBatch(target.History, target.IsLog));
+        var (batch, next) = (new DeltaBatch(target.CreateRows()), new DeltaBatch(target.CreateRows()));
         var users = deltas.ReadAfter(after.Span);
         var (watermark, merged, guessed) = (part.MergedThrough, 0L, !target.IsDistributed);
         batch.Fill(users, after.Span, batchRows, part.UpperKey.Span);
@@ -158,7 +158,6 @@ public static class PartMerge
         batch.AddUsersTo(command.Parameters);
         if (target.History is not null)
         {
-            command.Parameters.Add(WriteBatch.Parameter(target.SourceNumber));
             batch.AddHistoryTo(command.Parameters);
         }
 
@@ -240,6 +239,9 @@ public static class PartMerge
     private sealed record Target(NpgsqlConnection Connection, Guid RangeId, int PartIndex, HistoryWriter? History, int SourceNumber, bool IsLog)
     {
         public bool IsDistributed { get; init; }
+
+        /// <summary>A batch's rows of history; null if the ledger keeps none.</summary>
+        public HistoryRows? CreateRows() => History is null ? null : new HistoryRows(History, SourceNumber, IsLog);
 
         /// <summary>The merging statement. A distributed ledger has one, and keeps no history.</summary>
         public string Statement(bool onlyNew) => (IsDistributed, History, onlyNew) switch

@@ -184,20 +184,21 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
             }
 
             _balance = row.Balance;
-            if (!history.Sources.TryGetValue(row.SourceNumber, out var source))
-            {
-                Fault(row.Seq, $"there is no source number {row.SourceNumber}");
-                return;
-            }
-
+            int number;
             List<AppliedEvent> events;
             try
             {
-                events = HistoryCodec.Read(row.Events.Span, source.IsLog ? row.At : null);
+                (number, events) = HistoryCodec.Read(row.Events.Span, row.At);
             }
             catch (LedgerException exception)
             {
                 Fault(row.Seq, $"{exception.Message}");
+                return;
+            }
+
+            if (!history.Sources.TryGetValue(number, out var source))
+            {
+                Fault(row.Seq, $"there is no source number {number}");
                 return;
             }
 

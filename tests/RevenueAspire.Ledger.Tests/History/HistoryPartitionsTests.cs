@@ -121,7 +121,7 @@ public sealed class HistoryPartitionsTests
             """
             select bool_and(t.low = t.high and t.low = t.own) from event_history h cross join lateral (
               select min(date_trunc('hour', e."time")) as low, max(date_trunc('hour', e."time")) as high, date_trunc('hour', h.at) as own
-              from history_events(h.events, h.at, true) e) t
+              from history_events(h.events, h.at) e) t
             """), $"a row has events of two hours, {Seed.Hint}");
     }
 
@@ -147,5 +147,5 @@ public sealed class HistoryPartitionsTests
             database.Source, retain is { } limit ? TimeSpan.FromDays(limit) : null, Start.AddDays(days), CancellationToken.None);
 
     private static Task<string> PartitionsAsync(LedgerDatabase database) => database.ScalarAsync<string>(
-        "select string_agg(number || ':' || rows, ' ' order by number) from (select seq >> 40 as number, count(*) as rows from event_history group by 1) p");
+        "select string_agg(number || ':' || rows, ' ' order by number) from (select seq >> 36 as number, count(*) as rows from event_history group by 1) p");
 }

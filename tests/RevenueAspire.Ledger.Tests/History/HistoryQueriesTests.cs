@@ -156,7 +156,7 @@ public sealed class HistoryQueriesTests
         Assert.True(await database.ApplyAsync(source.Id, 0, 1, new EventDeltas(("a", new AppliedEvent(0, 0, 1, noon))), [], 1, 1));
         await database.ExecuteAsync(
             $"""
-            insert into event_history select seq + n, at + interval '2 days', source_no, user_id, revenue, balance + n, events
+            insert into event_history select seq + n, at + interval '2 days', user_id, revenue, balance + n, events
             from event_history, generate_series(1, {HistoryQueries.MaxScannedRows + 5}) n where user_id = 'a' order by n;
             update users_revenue set revenue = (select max(balance) from event_history);
             """);
@@ -180,7 +180,7 @@ public sealed class HistoryQueriesTests
         await database.ExecuteAsync(
             """
             insert into history_partition values (2, now() + interval '1 microsecond');
-            select setval('history_seq', 2::bigint << 40, false);
+            select setval('history_seq', 2::bigint << 36, false);
             """);
         Assert.True(await database.ApplyAsync(source.Id, 1, 2, new EventDeltas(("a", new AppliedEvent(1, 1, 2, 0))), [], 1, 1));
         var whole = await PageAsync(database, new HistoryRequest("a", null, null, null, 10));
@@ -242,7 +242,7 @@ public sealed class HistoryQueriesTests
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         await database.ExecuteAsync(
             """
-            insert into event_history select n, '2026-01-31 12:00Z', 1, 'a', n, n, '' from generate_series(1099511627776, 1099511627776 + 200000) n
+            insert into event_history select n, '2026-01-31 12:00Z', 'a', n, n, '' from generate_series(68719476736, 68719476736 + 200000) n
             """);
         var queries = new HistoryQueries(database.Source);
 

@@ -38,8 +38,8 @@ public sealed class LedgerHistoryTests
 
             var user = Utf8(userId);
             rows[user] = rows.GetValueOrDefault(user) + 1;
-            var isLog = snapshot.History.Sources[row.SourceNumber].IsLog;
-            var events = HistoryCodec.Read(row.Events.Span, isLog ? row.At : null);
+            var (source, events) = HistoryCodec.Read(row.Events.Span, row.At);
+            Assert.Equal(snapshot.History.Sources[source].IsLog, events[0].Time != AppliedEvent.NoTime);
             Assert.Equal(row.Revenue, events.Aggregate(BigInteger.Zero, (sum, one) => sum + (snapshot.History.Types[one.Type].Sign * one.Value)));
         }
 

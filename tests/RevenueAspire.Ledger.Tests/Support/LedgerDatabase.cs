@@ -14,8 +14,8 @@ public sealed class LedgerDatabase : TestDatabase
         """
         with chain as (
           select user_id, seq, revenue, balance, lag(balance, 1, 0::numeric) over same as before, lead(seq) over same is null as is_last,
-            (select sum(t.sign * e.value::numeric) from history_events(h.events, h.at, s.is_log) e join history_type t using (type_no)) as listed
-          from event_history h join history_source s using (source_no) window same as (partition by user_id order by seq)
+            (select sum(t.sign * e.value::numeric) from history_events(h.events, h.at) e join history_type t using (type_no)) as listed
+          from event_history h window same as (partition by user_id order by seq)
         )
         select (select count(*) from chain where balance <> before + revenue or listed <> revenue)
           + (select count(*) from users_revenue u full join (select * from chain where is_last) c using (user_id) where u.revenue is distinct from c.balance)

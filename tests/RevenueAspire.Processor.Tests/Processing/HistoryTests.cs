@@ -28,7 +28,7 @@ public sealed class HistoryTests
 
     [Theory]
     [InlineData("delete from event_history where user_id = 'a'", "lacks add_revenue 1")]
-    [InlineData("insert into event_history select nextval('history_seq'), at, source_no, 'b', 0, 2, '\\x000100' from event_history where user_id = 'a'",
+    [InlineData("insert into event_history select nextval('history_seq'), at, 'b', 0, 2, '\\x02000100' from event_history where user_id = 'a'",
         "which is not in the source")]
     [InlineData("update event_history set balance = balance + 1 where user_id = 'a'", "users_revenue has 6")]
     [InlineData("update event_history set revenue = revenue + 1 where user_id = 'a'", "its revenue is 7")]
