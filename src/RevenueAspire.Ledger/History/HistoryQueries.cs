@@ -1,6 +1,5 @@
 using System.Data;
 using System.Globalization;
-using System.Numerics;
 using Npgsql;
 using RevenueAspire.Postgres;
 
@@ -16,8 +15,6 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
     /// <summary>Maximum number of a user's rows that one page reads, regardless of its filter.</summary>
     public const int MaxScannedRows = 10_000;
 
-    private const int MaxChunkRows = 1000;
-
     // Taken before the snapshot, so that no partition is dropped during the query: the query's older snapshot would show a gap.
     private const string Lock = "lock table event_history in access share mode";
 
@@ -29,18 +26,6 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
           (select u.revenue::text from users_revenue u where u.user_id = $2)
         from history_state s
         """;
-
-    // The index orders a user's rows by blocks, so the sort is by block first: Postgres then sorts one block at a time, and stops at the limit.
-    private const string Rows =
-        """
-        select seq, at, revenue::text, balance::text, case when at >= $4 and at < $5 then events end
-        from event_history
-        where user_id = $1 and seq <= $2 and seq >= $3 and (seq >> 20)::integer <= ($2 >> 20)::integer and (seq >> 20)::integer >= ($3 >> 20)::integer
-        order by (seq >> 20)::integer desc, seq desc limit $6
-        """;
-
-    private const string Types = "select type_no, name, sign from history_type";
-    private const string Logs = "select source_no, source_id from history_source where source_no = any ($1) and is_log";
 
     // The query uses one process, so a scan of all users takes at most one core from merges.
     private const string Bounds = "select set_config('statement_timeout', $1, true), set_config('max_parallel_workers_per_gather', '0', true)";
@@ -75,7 +60,7 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentOutOfRangeException.ThrowIfLessThan(request.Limit, 1);
-        return ReadAsync(
+        return ReadAsync<HistoryPage>(
             request.UserId, request.From, request.To,
             async (connection, state) =>
             {
@@ -89,15 +74,9 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
                     return new(null, HistoryRefusal.AfterDropped, state.RetainedFrom);
                 }
 
-                var page = new HistoryPageBuilder(request, await ReadTypesAsync(connection, cancellationToken).ConfigureAwait(false));
-                await ReadRowsAsync(connection, request, state.FloorSeq, page, cancellationToken).ConfigureAwait(false);
-                if (page.IsAfterUnknown)
-                {
-                    return new(null, HistoryRefusal.AfterUnknown);
-                }
-
-                var logs = await ReadLogsAsync(connection, page.LogNumbers, cancellationToken).ConfigureAwait(false);
-                return new HistoryResult<HistoryPage>(page.Build(state.Revenue, state.RetainedFrom, logs));
+                var page = await HistoryPageReader.ReadAsync(connection, request, state.FloorSeq, state.Revenue, state.RetainedFrom, cancellationToken)
+                    .ConfigureAwait(false);
+                return new(page, page is null ? HistoryRefusal.AfterUnknown : HistoryRefusal.None);
             },
             cancellationToken);
     }
@@ -221,91 +200,13 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
             from is null ? 0 : HistoryPartitions.FirstSequence(rows.GetInt32(3)));
     }
 
-    private static async Task<Dictionary<int, HistoryType>> ReadTypesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(Types, connection);
-        await command.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
-        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        var types = new Dictionary<int, HistoryType>();
-        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
-        {
-            types.Add(rows.GetInt32(0), new HistoryType(rows.GetString(1), rows.GetInt32(2)));
-        }
-
-        return types;
-    }
-
-    /// <summary>Reads rows in growing chunks. A row has 1 to 256 events, so the number of rows for a page is unknown.</summary>
-    private static async Task ReadRowsAsync(
-        NpgsqlConnection connection, HistoryRequest request, long floorSeq, HistoryPageBuilder page, CancellationToken cancellationToken)
-    {
-        var through = Math.Min(request.After?.Seq ?? long.MaxValue, HistoryPartitions.MaxSequence);
-        var floor = Math.Min(floorSeq, through);
-        for (var (scanned, chunk) = (0, Math.Min(64, request.Limit + 2)); scanned < MaxScannedRows; chunk = Math.Min(chunk * 4, MaxChunkRows))
-        {
-            chunk = Math.Min(chunk, MaxScannedRows - scanned);
-            await using var command = new NpgsqlCommand(Rows, connection)
-            {
-                Parameters =
-                {
-                    WriteBatch.Parameter(request.UserId), WriteBatch.Parameter(through), WriteBatch.Parameter(floor),
-                    Time(page.RowsFrom), Time(page.RowsTo), WriteBatch.Parameter(chunk),
-                },
-            };
-            await command.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
-            await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            var read = 0;
-            for (; await rows.ReadAsync(cancellationToken).ConfigureAwait(false); read++)
-            {
-                through = rows.GetInt64(0) - 1;
-                var row = new HistoryPageRow(
-                    rows.GetInt64(0), rows.GetDateTime(1), Parse(rows.GetString(2)), Parse(rows.GetString(3)),
-                    rows.IsDBNull(4) ? null : rows.GetFieldValue<byte[]>(4));
-                if (!page.Add(row))
-                {
-                    return;
-                }
-            }
-
-            scanned += read;
-            if (read < chunk)
-            {
-                page.EndOfRows();
-                return;
-            }
-        }
-    }
-
-    private static async Task<Dictionary<int, Guid>> ReadLogsAsync(NpgsqlConnection connection, int[] numbers, CancellationToken cancellationToken)
-    {
-        var logs = new Dictionary<int, Guid>();
-        if (numbers.Length == 0)
-        {
-            return logs;
-        }
-
-        await using var command = new NpgsqlCommand(Logs, connection) { Parameters = { WriteBatch.Parameter(numbers) } };
-        await command.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
-        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
-        {
-            logs.Add(rows.GetInt32(0), rows.GetGuid(1));
-        }
-
-        return logs;
-    }
-
-    private static NpgsqlParameter<DateTime> Time(DateTime time) => new()
+    internal static NpgsqlParameter<DateTime> Time(DateTime time) => new()
     {
         TypedValue = DateTime.SpecifyKind(time, DateTimeKind.Utc),
         NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.TimestampTz,
     };
 
     private static string NameOf(HistoryStep step) => step switch { HistoryStep.Hour => "hour", HistoryStep.Day => "day", _ => "month" };
-
-    private static BigInteger Parse(string digits) =>
-        BigInteger.TryParse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var sum) ? sum
-            : throw new LedgerException("event_history holds a sum that is no integer: another program writes to this table");
 
     /// <param name="Revenue">The user's balance; null if there is no such user.</param>
     /// <param name="FirstSeq">The first value of the oldest partition.</param>
