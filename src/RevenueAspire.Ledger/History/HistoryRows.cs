@@ -27,6 +27,7 @@ internal sealed class HistoryRows(HistoryWriter writer, int sourceNumber, bool i
 
     private readonly NumberList _revenues = new();
     private readonly NumberList _rests = new();
+    private readonly NumberList _sums = new();
     private readonly NumberList _starts = new();
     private readonly NumberList _lengths = new();
     private readonly NumberList _times = new();
@@ -41,7 +42,7 @@ internal sealed class HistoryRows(HistoryWriter writer, int sourceNumber, bool i
     public void Clear()
     {
         _length = 0;
-        foreach (var list in (ReadOnlySpan<NumberList>)[_revenues, _rests, _starts, _lengths, _times])
+        foreach (var list in (ReadOnlySpan<NumberList>)[_revenues, _rests, _sums, _starts, _lengths, _times])
         {
             list.Clear();
         }
@@ -109,16 +110,19 @@ internal sealed class HistoryRows(HistoryWriter writer, int sourceNumber, bool i
         {
             total -= rowRevenue;
             _rests.Add(total);
+            _sums.Add(user.Delta - total);
         }
 
         return _userRevenues.Count;
     }
 
     /// <summary>Adds the parameters of <see cref="Insert"/> and <see cref="From"/>.</summary>
-    public void AddTo(NpgsqlParameterCollection parameters)
+    /// <param name="parameters">Of the statement.</param>
+    /// <param name="onlyNew">The form of the statement.</param>
+    public void AddTo(NpgsqlParameterCollection parameters, bool onlyNew)
     {
         parameters.Add(WriteBatch.Bytes(_events.AsMemory(0, _length)));
-        foreach (var list in (ReadOnlySpan<NumberList>)[_revenues, _rests, _starts, _lengths, _times])
+        foreach (var list in (ReadOnlySpan<NumberList>)[_revenues, onlyNew ? _sums : _rests, _starts, _lengths, _times])
         {
             parameters.Add(WriteBatch.Text(list.End()));
         }
@@ -131,17 +135,18 @@ internal sealed class HistoryRows(HistoryWriter writer, int sourceNumber, bool i
             + $"unnest(${first + 4}::text::integer[]), unnest(${first + 5}::text::bigint[])";
 
     /// <summary>Returns SQL that stores the rows, for a statement with the query parts <c>rows</c> and <c>merged</c>.</summary>
-    /// <remarks>The sort reads all of <c>merged</c> before the statement draws the first <c>seq</c>. All users are then locked, so a user's <c>seq</c> ascends
-    /// in the order in which the balance changed.</remarks>
+    /// <remarks>The statement reads all of <c>merged</c> before it draws the first <c>seq</c>. All users are then locked, so a user's <c>seq</c> ascends in the
+    /// order in which the balance changed. The balance of a new user is the sum of its rows, so it needs no join.</remarks>
     /// <param name="first">Number of the first parameter.</param>
-    public static string Insert(int first) =>
+    /// <param name="onlyNew">As for <see cref="DeltaBatch.Upsert"/>.</param>
+    public static string Insert(int first, bool onlyNew) =>
         $"""
         insert into event_history (seq, at, user_id, revenue, balance, events)
         select nextval('history_seq'), coalesce(timestamptz 'epoch' + s.time * interval '1 millisecond', statement_timestamp()), s.user_id,
           s.revenue, s.balance, substr(${first}, s.start, s.length)
         from (
-          select b.user_id, b.revenue, m.revenue - b.rest as balance, b.start, b.length, b.time
-          from merged m join rows b using (user_id) order by b.place
+          select b.user_id, b.revenue, {(onlyNew ? "b.rest" : "m.revenue - b.rest")} as balance, b.start, b.length, b.time
+          from {(onlyNew ? "rows b where (select count(*) from merged) > 0" : "merged m join rows b using (user_id)")} order by b.place
         ) as s
         """;
 

@@ -106,7 +106,9 @@ internal sealed class DeltaBatch(HistoryRows? history = null, bool isWhole = fal
     }
 
     /// <summary>Adds the further parameters of <see cref="UpsertWithHistory"/>.</summary>
-    public void AddHistoryTo(NpgsqlParameterCollection parameters) => history!.AddTo(parameters);
+    /// <param name="parameters">Of the statement.</param>
+    /// <param name="onlyNew">The form of the statement.</param>
+    public void AddHistoryTo(NpgsqlParameterCollection parameters, bool onlyNew) => history!.AddTo(parameters, onlyNew);
 
     /// <summary>Returns the upsert for the statement of a range or a part. Its three parameters are ids, sums and separator.</summary>
     /// <remarks>
@@ -142,9 +144,9 @@ internal sealed class DeltaBatch(HistoryRows? history = null, bool isWhole = fal
           select b.user_id, b.delta::numeric from rows b where b.delta <> '' and exists (select from moved)
           order by b.user_id collate "C"
           {(onlyNew ? "" : "on conflict (user_id) do update set revenue = r.revenue + excluded.revenue")}
-          returning user_id, revenue
+          returning {(onlyNew ? "1" : "user_id, revenue")}
         ), history as (
-          {HistoryRows.Insert(history)}
+          {HistoryRows.Insert(history, onlyNew)}
         )
         """;
 

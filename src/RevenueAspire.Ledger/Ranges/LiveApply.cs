@@ -61,7 +61,7 @@ public static class LiveApply
         command.Parameters.Add(WriteBatch.Digits(deltas.Sum()));
         if (history is not null)
         {
-            users.AddHistoryTo(command.Parameters);
+            users.AddHistoryTo(command.Parameters, onlyNew: false);
         }
 
         batch.BatchCommands.Add(command);

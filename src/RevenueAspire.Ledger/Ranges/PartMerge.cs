@@ -158,7 +158,7 @@ public static class PartMerge
         batch.AddUsersTo(command.Parameters);
         if (target.History is not null)
         {
-            batch.AddHistoryTo(command.Parameters);
+            batch.AddHistoryTo(command.Parameters, onlyNew);
         }
 
         var settings = target.IsDistributed ? DistributedLedger.Begin : target.History?.BoundLocks ?? WriteBatch.BoundLocks;
