@@ -25,7 +25,8 @@ public static class HistoryCodec
     /// <param name="sourceNumber">In <c>history_source</c>: from 1 on.</param>
     /// <param name="haveTimes">Whether the row's events have times: those of a log.</param>
     /// <returns>Number of bytes written.</returns>
-    public static int WriteHeader(Span<byte> bytes, int sourceNumber, bool haveTimes) => WriteNumber(bytes, ((ulong)(uint)sourceNumber << 1) | (haveTimes ? 1u : 0));
+    public static int WriteHeader(Span<byte> bytes, int sourceNumber, bool haveTimes) =>
+        WriteNumber(bytes, ((ulong)(uint)sourceNumber << 1) | (haveTimes ? 1u : 0));
 
     /// <summary>Writes an event.</summary>
     /// <param name="bytes">At least <see cref="MaxEventBytes"/>.</param>

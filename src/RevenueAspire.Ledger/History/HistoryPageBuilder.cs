@@ -101,7 +101,8 @@ internal sealed class HistoryPageBuilder
     /// <param name="logs">The ids of <see cref="LogNumbers"/>.</param>
     /// <exception cref="LedgerException">One is missing, because another program wrote to the tables.</exception>
     public HistoryPage Build(string revenue, DateTime? retainedFrom, IReadOnlyDictionary<int, Guid> logs) => new(
-        revenue, [.. _items.Select(item => item.Item with { SourceId = IdOf(item, logs) })], _openingOfItems ?? _openingOfRows ?? BigInteger.Parse(revenue, System.Globalization.CultureInfo.InvariantCulture), retainedFrom,
+        revenue, [.. _items.Select(item => item.Item with { SourceId = IdOf(item, logs) })],
+        _openingOfItems ?? _openingOfRows ?? BigInteger.Parse(revenue, System.Globalization.CultureInfo.InvariantCulture), retainedFrom,
         _isEnd ? null : _next);
 
     private static Guid? IdOf((HistoryItem Item, int Source) item, IReadOnlyDictionary<int, Guid> logs) => item.Item.Time is null ? null

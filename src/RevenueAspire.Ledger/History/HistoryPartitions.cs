@@ -13,13 +13,14 @@ public static class HistoryPartitions
 {
     private const int NumberBits = 36;
 
-    // More rows are never added between two calls of RotateAsync.
+    // The next partition begins when half of the values are used. Processors cannot use the other half before the next call of RotateAsync.
     private const long MaxRows = 1L << (NumberBits - 1);
 
     /// <summary>With a retention above this, a partition covers 30 days; otherwise one day.</summary>
     private static readonly TimeSpan LongRetention = TimeSpan.FromDays(60);
 
-    private const string ReadCurrent = "select number, started_at, coalesce($1, clock_timestamp()), s.last_value from history_partition, history_seq s order by number desc limit 1";
+    private const string ReadCurrent =
+        "select number, started_at, coalesce($1, clock_timestamp()), s.last_value from history_partition, history_seq s order by number desc limit 1";
 
     private const string MoveSequence = "select setval('history_seq', $1, false) from history_seq where last_value < $1";
 

@@ -39,8 +39,8 @@ public static class LiveApply
         RejectColumns.Validate(rejects);
         using var activity = LedgerTelemetry.Activities.StartActivity("apply live range");
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-        var rows = history is null ? null
-            : new HistoryRows(history, await history.SourceNumberAsync(connection, sourceId, isLog: true, cancellationToken).ConfigureAwait(false), isLog: true);
+        var sourceNumber = history is null ? 0 : await history.SourceNumberAsync(connection, sourceId, isLog: true, cancellationToken).ConfigureAwait(false);
+        var rows = history is null ? null : new HistoryRows(history, sourceNumber, isLog: true);
         var users = new DeltaBatch(rows, isWhole: true);
         users.Fill(deltas.ReadAfter([]), after: [], int.MaxValue, through: []);
         activity?.SetTag("revenue.users", users.Count);

@@ -44,8 +44,10 @@ public sealed class HistoryIndexTests
         for (var i = 0; i < starts.Length; i++)
         {
             await database.ExecuteAsync($"select setval('history_seq', {starts[i]}, false)");
-            Assert.True(await database.ApplyAsync(source.Id, 2 * i, (2 * i) + 1, new EventDeltas(("a", new AppliedEvent(2 * i, 0, 1, 0))), [], 1, 1));
-            Assert.True(await database.ApplyAsync(source.Id, (2 * i) + 1, (2 * i) + 2, new EventDeltas(("a", new AppliedEvent((2 * i) + 1, 0, 1, 0))), [], 1, 1));
+            for (var offset = 2 * i; offset < (2 * i) + 2; offset++)
+            {
+                Assert.True(await database.ApplyAsync(source.Id, offset, offset + 1, new EventDeltas(("a", new AppliedEvent(offset, 0, 1, 0))), [], 1, 1));
+            }
         }
 
         var queries = new HistoryQueries(database.Source);
@@ -71,7 +73,8 @@ public sealed class HistoryIndexTests
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         await database.ExecuteAsync(
             $"""
-            insert into event_history select {HistoryPartitions.FirstSequence(1)} + n * 200000, now(), 'u' || n % 3, 1, n, '\x020001' from generate_series(1, 5000) n;
+            insert into event_history select {HistoryPartitions.FirstSequence(1)} + n * 200000, now(), 'u' || n % 3, 1, n, '\x020001'
+            from generate_series(1, 5000) n;
             analyze event_history;
             """);
         await using var connection = await database.Source.OpenConnectionAsync();
@@ -87,7 +90,7 @@ public sealed class HistoryIndexTests
                 """, connection);
             await prepare.ExecuteNonQueryAsync();
             await using var explain = new NpgsqlCommand(
-                $"explain (analyze, costs off, timing off, summary off) execute page('u1', {HistoryPartitions.MaxSequence}, 0, '-infinity', 'infinity', 10)", connection);
+                $"explain (costs off) execute page('u1', {HistoryPartitions.MaxSequence}, 0, '-infinity', 'infinity', 10)", connection);
             await using var lines = await explain.ExecuteReaderAsync();
             var plan = new List<string>();
             while (await lines.ReadAsync())
@@ -97,7 +100,7 @@ public sealed class HistoryIndexTests
 
             var text = string.Join('\n', plan);
             Assert.True(text.Contains("Incremental Sort", StringComparison.Ordinal), text);
-            Assert.False(plan.Exists(line => line.TrimStart(' ', '-', '>').StartsWith("Sort ", StringComparison.Ordinal) && !line.Contains("Key:") && !line.Contains("Method:")), text);
+            Assert.False(plan.Exists(line => line.TrimStart(' ', '-', '>') == "Sort"), text);
         }
     }
 
