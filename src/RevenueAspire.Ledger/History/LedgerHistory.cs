@@ -16,7 +16,7 @@ public static class LedgerHistory
     public const string Refusal =
         "the ledger keeps a history, and this processor does not: set History:Enabled=true, or run 'history keep' or 'history drop'";
 
-    private const int Version = 1;
+    private const int Version = 2;
 
     // Changes of the history run one at a time. The commit needs the quorum, because a failover could undo an unconfirmed change.
     private const string Begin = $"{WriteBatch.BoundLocks}, {Replication.ConfirmCommit}, pg_advisory_xact_lock(5641763209170224)";

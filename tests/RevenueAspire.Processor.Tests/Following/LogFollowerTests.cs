@@ -100,11 +100,17 @@ public sealed class LogFollowerTests
         var running = Enumerable.Range(0, 4).Select(_ => FollowAsync(ledger, log.Directory, new ProcessorOptions(), stop.Token)).ToArray();
         await AppliedAsync(ledger, log);
         await Task.Delay(TimeSpan.FromSeconds(2));
-        var before = await ledger.TransactionsAsync();
-        await Task.Delay(TimeSpan.FromSeconds(4));
+        // Each follower requests the lease every 5 s. One poll per second by each would need 16 or more transactions. Autovacuum's transactions count too, so
+        // one of several measurements suffices.
+        var least = long.MaxValue;
+        for (var attempt = 0; least >= 16 && attempt < 4; attempt++)
+        {
+            var before = await ledger.TransactionsAsync();
+            await Task.Delay(TimeSpan.FromSeconds(4));
+            least = Math.Min(least, await ledger.TransactionsAsync() - before);
+        }
 
-        // Each follower requests the lease every 5 s. One poll per second by each would need 20 or more transactions.
-        Assert.InRange(await ledger.TransactionsAsync() - before, 0, 16);
+        Assert.InRange(least, 0, 15);
 
         // The followers still work: the next event is applied.
         await log.AppendAsync(new EventFile().Add("b", 2).Bytes);
