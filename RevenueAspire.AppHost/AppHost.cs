@@ -21,6 +21,7 @@ return await StartupErrors.RunAsync(
             .WithEnvironment("Ingest__Secrets__0", secret)
             .WithSharedFolders()
             .WithNamedUrls(("/", "Live page"), ("/docs", "API reference"), ("/health", "API health"))
+            .WithReadyMessage()
             .WithIconName("MoneyHand");
 
         var client = builder.AddProject<Projects.RevenueAspire_Client>("client", launchProfileName: null)

@@ -5,5 +5,6 @@ internal static class EventIds
 {
     public const int ServerLine = 6000;
     public const int ResourceProblem = 6001;
+    public const int Ready = 6002;
     public const int CommandLine = 6010;
 }

@@ -26,6 +26,7 @@ public sealed class LifeTests
             Assert.False(data.HasPostmasterPid);
             Assert.True(data.IsCleanlyShutDown);
             Assert.Empty(first.Process.StandardError);
+            Assert.Contains(first.Process.StandardOutput, line => line.Trim() == $"Live page: http://localhost:{first.ApiPort}. Data directory: {data.Path}.");
             first.AssertQuiet();
         }
 
