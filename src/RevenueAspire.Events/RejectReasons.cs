@@ -7,7 +7,7 @@ public static class RejectReasons
     /// <exception cref="ArgumentOutOfRangeException"><see cref="RejectReason.None"/>, or an undefined value.</exception>
     public static string Describe(this RejectReason reason) => reason switch
     {
-        RejectReason.InvalidJson => "line: must be one complete JSON object, but is not valid JSON",
+        RejectReason.InvalidJson => "line: is not one complete JSON object",
         RejectReason.InvalidUtf8 => "line: must be UTF-8, but contains invalid bytes",
         RejectReason.NotAnObject => "line: must be a JSON object in braces, not another kind of JSON value",
         RejectReason.TooDeep => "line: must not nest objects and arrays deeper than 64 levels",

@@ -100,7 +100,7 @@ public static class HistoryCodec
             }
         }
 
-        throw new LedgerException("event_history holds bytes that are no events: another program writes to this table");
+        throw new LedgerException("event_history contains bytes that are not events: another program writes to this table");
     }
 
     /// <summary>Maps numbers of small magnitude and either sign to small unsigned numbers.</summary>

@@ -121,5 +121,5 @@ internal static class HistoryPageReader
 
     private static BigInteger Parse(string digits) =>
         BigInteger.TryParse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var sum) ? sum
-            : throw new LedgerException("event_history holds a sum that is no integer: another program writes to this table");
+            : throw new LedgerException("event_history contains a sum that is not an integer: another program writes to this table");
 }

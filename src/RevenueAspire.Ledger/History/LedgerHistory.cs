@@ -159,7 +159,7 @@ public static class LedgerHistory
                 "select exists (select from pg_dist_partition where logicalrelid = 'users_revenue'::regclass)",
                 cancellationToken).ConfigureAwait(false))
         {
-            throw new LedgerException("users_revenue is distributed (Citus), and the history is not made for that: set History:Enabled=false");
+            throw new LedgerException("users_revenue is distributed (Citus), and such a ledger cannot keep a history: set History:Enabled=false");
         }
 
         var id = Guid.NewGuid();
@@ -198,7 +198,7 @@ public static class LedgerHistory
         if (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
             throw new LedgerException(
-                $"a processor is at work on {rows.GetString(0)}: stop all processors of this ledger first (the lease of one that was killed ends at "
+                $"a processor still processes {rows.GetString(0)}: stop all processors of this ledger first (the lease of one that was killed ends at "
                 + $"{rows.GetDateTime(1).ToString("u", CultureInfo.InvariantCulture)})");
         }
     }
@@ -209,7 +209,7 @@ public static class LedgerHistory
         await using var rows = await read.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         if (!await rows.ReadAsync(cancellationToken).ConfigureAwait(false) || rows.GetInt32(0) != Version)
         {
-            throw new LedgerException("the tables of the history were made by another version of this program, or changed: use that version");
+            throw new LedgerException("another version of this program created the tables of the history, or they were changed: use that version");
         }
 
         return new HistoryState(

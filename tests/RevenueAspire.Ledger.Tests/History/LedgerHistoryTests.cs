@@ -101,7 +101,7 @@ public sealed class LedgerHistoryTests
         await database.Registry.TryLeaseAsync(log.Id, owner, LedgerDatabase.Lease, CancellationToken.None);
         foreach (var end in new[] { LedgerHistory.KeepAsync, LedgerHistory.DropAsync })
         {
-            Assert.StartsWith("a processor is at work on /logs/a",
+            Assert.StartsWith("a processor still processes /logs/a",
                 (await Assert.ThrowsAsync<LedgerException>(() => end(database.Source, CancellationToken.None))).Message, StringComparison.Ordinal);
         }
 

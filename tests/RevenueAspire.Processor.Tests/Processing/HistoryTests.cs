@@ -32,7 +32,7 @@ public sealed class HistoryTests
         "which is not in the source")]
     [InlineData("update event_history set balance = balance + 1 where user_id = 'a'", "users_revenue has 6")]
     [InlineData("update event_history set revenue = revenue + 1 where user_id = 'a'", "its revenue is 7")]
-    [InlineData("update event_history set events = '\\x80' where user_id = 'a'", "bytes that are no events")]
+    [InlineData("update event_history set events = '\\x80' where user_id = 'a'", "bytes that are not events")]
     [InlineData("update history_type set name = 'other' where name = 'add_revenue'", "the source has add_revenue 1")]
     public async Task Verify_reports_a_manual_change(string change, string finding)
     {
