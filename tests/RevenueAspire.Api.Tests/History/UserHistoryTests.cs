@@ -82,6 +82,54 @@ public sealed class UserHistoryTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task A_csv_export_whose_rest_retention_removes_ends_without_its_end()
+    {
+        await using var database = await LedgerDatabase.CreateAsync(history: true);
+        var source = await database.OpenLogAsync();
+        const int Events = 200_000;
+        Assert.True(await database.ApplyAsync(
+            source.Id, 0, Events, new EventDeltas(Enumerable.Range(0, Events).Select(i => ("a", new AppliedEvent(i, 0, 1, NoonMs + i)))), [], 1, 1));
+        await using var api = await ApiHost.StartAsync(_directory, database.ConnectionString);
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/userHistory?userId=a") { Headers = { { "Accept", "text/csv" } } };
+        using var response = await api.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        await using var body = await response.Content.ReadAsStreamAsync();
+        await body.ReadExactlyAsync(new byte[1000]);
+
+        // The export waits for this client after a few megabytes, with more than half of the list unread.
+        var now = DateTimeOffset.UtcNow;
+        Assert.Equal((1, 0), await HistoryPartitions.RotateAsync(database.Source, TimeSpan.FromDays(2), now.AddDays(1.5), CancellationToken.None));
+        await Eventually.IsTrueAsync(async () =>
+            (await HistoryPartitions.RotateAsync(database.Source, TimeSpan.FromDays(2), now.AddDays(9), CancellationToken.None)).Dropped == 1);
+
+        await Assert.ThrowsAnyAsync<IOException>(() => body.CopyToAsync(Stream.Null));
+        Assert.Empty((await api.GetAsync("/userHistory?userId=a")).Expect(HttpStatusCode.OK).Json.GetProperty("items").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task A_role_without_rights_on_the_history_is_named_in_the_log_and_the_balance_stays_readable()
+    {
+        await using var database = await LedgerDatabase.CreateAsync(history: true);
+        await ApplyAsync(database, ("a", new(0, 0, 1, NoonMs)));
+        var role = "reader_" + Guid.NewGuid().ToString("N");
+        await database.ExecuteAsync(
+            $"create role {role} login password 'role'; grant select, update on event_source, event_range, event_part, users_revenue to {role}");
+        try
+        {
+            var connection = new Npgsql.NpgsqlConnectionStringBuilder(database.ConnectionString) { Username = role, Password = "role" }.ConnectionString;
+            await using var api = await ApiHost.StartAsync(_directory, connection);
+            var balance = await Eventually.GetAsync(async () => await api.GetAsync("/userEvents/a") is { Status: 200 } answer ? answer : null);
+            Assert.Equal("""{"userId":"a","revenue":1}""", balance.Body);
+            (await api.GetAsync("/userHistory?userId=a")).ExpectProblem(503, null);
+            (await api.GetAsync("/revenue?step=day&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z")).ExpectProblem(503, null);
+        }
+        finally
+        {
+            await database.ExecuteAsync($"drop owned by {role}; drop role {role}");
+        }
+    }
+
     [Theory]
     [InlineData("from=yesterday", "from")]
     [InlineData("from=2026-01-31", "from")]
