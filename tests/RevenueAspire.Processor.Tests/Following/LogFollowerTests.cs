@@ -183,7 +183,8 @@ public sealed class LogFollowerTests
         await following;
         var message = Assert.Single(messages.Lines, line => line.Contains("are not events", StringComparison.Ordinal));
         Assert.Contains(
-            $"2 records in bytes 0 to {log.Mark} are not events, although the API accepted them; the first is at offset {first}", message, StringComparison.Ordinal);
+            $"2 records in bytes 0 to {log.Mark} are not events, although the API accepted them; the first is at offset {first}", message,
+            StringComparison.Ordinal);
         Assert.DoesNotContain("\"bad\"", message, StringComparison.Ordinal);
         await ledger.AssertBalancesAsync(good);
         Assert.Equal([3, 4], await ledger.RejectedLinesAsync());
