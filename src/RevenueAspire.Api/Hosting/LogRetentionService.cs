@@ -51,7 +51,11 @@ internal sealed partial class LogRetentionService(EventLogWriter log, LedgerRead
         {
             // After a failover, the new primary may lack events that the old one had applied. So the log keeps them until the quorum has them (rules L10 and
             // R1).
-            await ledger.ConfirmCommitsAsync(cancellationToken);
+            if (!await ledger.ConfirmAppliedAsync(logId, applied.Value, cancellationToken))
+            {
+                return _confirmed.TryGetValue(logId, out var confirmed) ? confirmed : null;
+            }
+
             _confirmed[logId] = applied.Value;
         }
 

@@ -36,14 +36,14 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
 
     /// <inheritdoc cref="ReplicationBarrier.PassAsync"/>
     /// <exception cref="LedgerUnavailableException">The standbys did not confirm in time.</exception>
-    public async Task ConfirmCommitsAsync(CancellationToken cancellationToken)
+    public async Task<bool> ConfirmAppliedAsync(Guid logId, long through, CancellationToken cancellationToken)
     {
         var database = services.GetRequiredService<NpgsqlDataSource>();
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(ReadTimeout);
         try
         {
-            await ReplicationBarrier.PassAsync(database, limit.Token);
+            return await ReplicationBarrier.PassAsync(database, [(logId, through)], limit.Token);
         }
         catch (NpgsqlException exception)
         {

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Npgsql;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Processing;
 
 namespace RevenueAspire.Processor.Applying;
 
@@ -29,4 +30,16 @@ internal sealed class ApplyServices(
 
     /// <summary>Writes the history; null if the ledger keeps none. Set once, before the first source is applied.</summary>
     public HistoryWriter? History { get; set; }
+
+    /// <summary>Waits until applied sources survive the loss of a machine, if the database has synchronous standbys (rules M7 and R1).</summary>
+    /// <param name="applied">Sources, each with the offset up to which the ledger had applied it.</param>
+    /// <param name="progress">Receives the phase.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>False if a failover has undone a part: apply the sources again.</returns>
+    public Task<bool> ConfirmAsync(
+        IReadOnlyCollection<(Guid SourceId, long Through)> applied, RunProgress progress, CancellationToken cancellationToken)
+    {
+        progress.Phase = "waiting for the standbys of the database";
+        return Retry.RunAsync(token => ReplicationBarrier.PassAsync(Database, applied, token), cancellationToken);
+    }
 }

@@ -151,21 +151,14 @@ internal static class ProcessCommand
             + $"run the same command again to continue.{others}");
     }
 
-    private static async Task<ProcessOutcome> RunOneAsync(
-        CommandServices services, ProcessInput input, bool again, RunProgress progress, CancellationToken cancellationToken)
-    {
-        var outcome = await (input.Source switch
+    private static Task<ProcessOutcome> RunOneAsync(
+        CommandServices services, ProcessInput input, bool again, RunProgress progress, CancellationToken cancellationToken) =>
+        input.Source switch
         {
             FileSourceReader file => new FileProcess(services.Applying).RunAsync(file, input.Path, again, progress, cancellationToken, input.Hashing),
             LogSourceReader log => new LogProcess(services.Applying).RunAsync(log, input.Path, progress, cancellationToken),
             _ => throw new InvalidOperationException("A source is a file or a log."),
-        }).ConfigureAwait(false);
-
-        // Exit code 0 promises that the sums survive the loss of a machine, if the database has synchronous standbys (rules M7 and R1).
-        progress.Phase = "waiting for the standbys of the database";
-        await services.Retry.RunAsync(token => ReplicationBarrier.PassAsync(services.Database, token), cancellationToken).ConfigureAwait(false);
-        return outcome;
-    }
+        };
 
     /// <summary>Whether an error concerns only one path or its source, including permanent errors of the database (rule M12). An unavailable database ends the
     /// command.</summary>

@@ -22,6 +22,21 @@ internal sealed class FileProcess(ApplyServices services)
     public async Task<ProcessOutcome> RunAsync(
         FileSourceReader file, string name, bool again, RunProgress progress, CancellationToken cancellationToken, FileHashing? hashing = null)
     {
+        var run = new Run(again);
+        for (; ; hashing = null)
+        {
+            var outcome = await RunAsync(file, name, run, progress, hashing, cancellationToken).ConfigureAwait(false);
+            if (await services.ConfirmAsync(run.Applied, progress, cancellationToken).ConfigureAwait(false))
+            {
+                return outcome;
+            }
+        }
+    }
+
+    private async Task<ProcessOutcome> RunAsync(
+        FileSourceReader file, string name, Run run, RunProgress progress, FileHashing? hashing, CancellationToken cancellationToken)
+    {
+        run.Applied.Clear();
         var started = Stopwatch.GetTimestamp();
         var found = FileEnd.Find(file, services.Types);
         var end = await FindEndAsync(file, found, cancellationToken).ConfigureAwait(false);
@@ -32,7 +47,7 @@ internal sealed class FileProcess(ApplyServices services)
         }
 
         var (resolution, digest, blocks) = await ResolveAsync(
-            file.EndingAt(end.Length), end.Length, end.Length == found.Length ? hashing : null, progress, cancellationToken).ConfigureAwait(false);
+            file.EndingAt(end.Length), end.Length, run.Attempt, end.Length == found.Length ? hashing : null, progress, cancellationToken).ConfigureAwait(false);
         var counted = file.Hashed(digest, blocks, resolution.Lengths);
         if (resolution.Match == FileMatch.Fork)
         {
@@ -40,6 +55,8 @@ internal sealed class FileProcess(ApplyServices services)
                 $"{name}: starts like {resolution.ForkOf}, which is already counted, but continues differently. None of it was counted. Put the new lines in a "
                     + "separate file and process that file");
         }
+
+        run.Applied.AddRange(resolution.Sources.Select(source => (source.Id, Math.Min(source.Length, end.Length))));
 
         // Complete all existing generations before starting the next one, so a killed --again is completed, not lost.
         var unfinished = resolution.Sources.Where(source => source.AppliedThrough < Math.Min(source.Length, end.Length)).ToArray();
@@ -57,11 +74,12 @@ internal sealed class FileProcess(ApplyServices services)
         };
 
         // For a file that was never counted, --again changes nothing: it is counted once.
-        if (again && resolution.Match != FileMatch.New)
+        run.CountsAgain ??= run.Again && resolution.Match != FileMatch.New;
+        if (run.CountsAgain.Value)
         {
-            var generation = Guid.NewGuid();
             var next = await services.Retry.RunAsync(
-                token => services.Sources.StartNextGenerationAsync(generation, file.Place, digest, token), cancellationToken).ConfigureAwait(false);
+                token => services.Sources.StartNextGenerationAsync(run.Generation, file.Place, digest, token), cancellationToken).ConfigureAwait(false);
+            run.Applied.Add((next.Id, Math.Min(next.Length, end.Length)));
             await ApplyAsync(counted, next, tally, progress, cancellationToken).ConfigureAwait(false);
             result = $"counted again (generation {next.Generation})";
         }
@@ -107,7 +125,7 @@ internal sealed class FileProcess(ApplyServices services)
     }
 
     private async Task<(FileResolution Resolution, FileDigest Whole, FileBlocks Blocks)> ResolveAsync(
-        FileSourceReader file, long length, FileHashing? begun, RunProgress progress, CancellationToken cancellationToken)
+        FileSourceReader file, long length, Guid attempt, FileHashing? begun, RunProgress progress, CancellationToken cancellationToken)
     {
         progress.Begin(0, length);
         progress.Phase = "hashing";
@@ -115,7 +133,7 @@ internal sealed class FileProcess(ApplyServices services)
         progress.ObserveHashing(() => hashing.Hashed);
         try
         {
-            return await ResolveAsync(file, length, hashing, cancellationToken).ConfigureAwait(false);
+            return await ResolveAsync(file, length, attempt, hashing, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -125,10 +143,8 @@ internal sealed class FileProcess(ApplyServices services)
     }
 
     private async Task<(FileResolution Resolution, FileDigest Whole, FileBlocks Blocks)> ResolveAsync(
-        FileSourceReader file, long length, FileHashing hashing, CancellationToken cancellationToken)
+        FileSourceReader file, long length, Guid attempt, FileHashing hashing, CancellationToken cancellationToken)
     {
-        // Created before the first attempt (rule M1), so a repeat after a lost answer recognizes its own work.
-        var attempt = Guid.NewGuid();
         IEnumerable<long> lengths = await services.Retry.RunAsync(
             token => services.Sources.KnownLengthsAsync(length, token), cancellationToken).ConfigureAwait(false);
         while (true)
@@ -154,6 +170,25 @@ internal sealed class FileProcess(ApplyServices services)
         progress.Phase = "counting";
         using var run = new SourceApplier(services, file, source.Id, through, progress.Counters);
         tally.Add(source, await run.RunAsync(cancellationToken).ConfigureAwait(false));
+    }
+
+    /// <summary>The facts of a run that its repetition after a failover keeps.</summary>
+    /// <param name="again">The user's choice.</param>
+    private sealed class Run(bool again)
+    {
+        public bool Again { get; } = again;
+
+        /// <summary>Whether the run starts a generation. Decided once: the repetition knows a file that this run has counted for the first time.</summary>
+        public bool? CountsAgain { get; set; }
+
+        /// <summary>Ids of the sources that the run creates. Fixed before the first attempt (rule M1), so a repetition recognizes its own work.</summary>
+        public Guid Attempt { get; } = Guid.NewGuid();
+
+        /// <inheritdoc cref="Attempt"/>
+        public Guid Generation { get; } = Guid.NewGuid();
+
+        /// <summary>All sources of the file, with their applied lengths.</summary>
+        public List<(Guid SourceId, long Through)> Applied { get; } = [];
     }
 
     /// <summary>Adds up the results of all generations of one file.</summary>

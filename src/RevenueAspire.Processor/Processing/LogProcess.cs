@@ -11,6 +11,19 @@ internal sealed class LogProcess(ApplyServices services)
     /// <exception cref="SourceStoppedException">The log differs from the one already applied, or contains an unknown event.</exception>
     public async Task<ProcessOutcome> RunAsync(LogSourceReader log, string name, RunProgress progress, CancellationToken cancellationToken)
     {
+        while (true)
+        {
+            var (outcome, applied) = await ApplyAsync(log, name, progress, cancellationToken).ConfigureAwait(false);
+            if (await services.ConfirmAsync([applied], progress, cancellationToken).ConfigureAwait(false))
+            {
+                return outcome;
+            }
+        }
+    }
+
+    private async Task<(ProcessOutcome Outcome, (Guid SourceId, long Through) Applied)> ApplyAsync(
+        LogSourceReader log, string name, RunProgress progress, CancellationToken cancellationToken)
+    {
         var started = Stopwatch.GetTimestamp();
         var source = await services.Retry.RunAsync(token => services.Sources.OpenLogAsync(log.LogId, log.Name, token), cancellationToken).ConfigureAwait(false);
         SourceCheck.Verify(log, source);
@@ -21,7 +34,7 @@ internal sealed class LogProcess(ApplyServices services)
         var after = await run.RunAsync(cancellationToken).ConfigureAwait(false);
         var rejected = after.RejectsThrough - source.RejectsThrough;
         var counters = progress.Counters;
-        return new ProcessOutcome(
+        var outcome = new ProcessOutcome(
             name,
             source.AppliedThrough >= through ? "already counted" : "counted",
             after.EventsThrough - source.EventsThrough,
@@ -33,5 +46,6 @@ internal sealed class LogProcess(ApplyServices services)
             rejected == 0 ? []
                 : [$"{name}: rejected lines are in the table rejected_event: select line, reason, beginning from rejected_event where source_id = "
                 + $"'{source.Id}' order by line"]);
+        return (outcome, (source.Id, through));
     }
 }

@@ -124,6 +124,60 @@ public sealed class QuorumTests(ReplicatedServers fixture)
         await installation.Installation.AssertLedgerAsync(totals);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Process_counts_again_what_a_failover_has_undone_before_its_exit(bool again)
+    {
+        var servers = await fixture.WholeAsync();
+        var connectionString = await servers.CreateDatabaseAsync();
+        await using var installation = await ReplicatedInstallation.StartAsync(connectionString, apis: 0);
+        var file = EventFile.Write(installation.Installation.File("file.jsonl"), Seed.Random("file"), 2_000, users: 50, badEvery: 100);
+        var totals = new Totals();
+        if (again)
+        {
+            totals.Add(file.Totals);
+            await using var first = await installation.Installation.RunAsync("RevenueAspire.Processor", "process", file.Path);
+            Assert.True(first.ExitCode == 3, first.Output);
+        }
+        else
+        {
+            var other = EventFile.Write(installation.Installation.File("other.jsonl"), Seed.Random("other"), 10, users: 5, badEvery: 0);
+            totals.Add(other.Totals);
+            await using var first = await installation.Installation.RunAsync("RevenueAspire.Processor", "process", other.Path);
+            Assert.True(first.ExitCode == 0, first.Output);
+        }
+
+        // The source is confirmed before the standbys stop, and its events are applied after that: only the primary has them.
+        var database = new Npgsql.NpgsqlConnectionStringBuilder(connectionString).Database!;
+        await using var primary = Npgsql.NpgsqlDataSource.Create(servers.ConnectionStringOf(servers.Primary, database));
+        await using var holder = await primary.OpenConnectionAsync();
+        await using var hold = await holder.BeginTransactionAsync();
+        await using (var take = new Npgsql.NpgsqlCommand("lock table event_range in share mode", holder))
+        {
+            await take.ExecuteNonQueryAsync();
+        }
+
+        totals.Add(file.Totals);
+        var counting = installation.Installation.Start("RevenueAspire.Processor", ["process", file.Path, .. again ? (string[])["--again"] : []]);
+        await Eventually.EqualsAsync(1L, () => CountAsync(primary, "pg_locks where relation = 'event_range'::regclass and not granted"));
+        await servers.PauseStandbysAsync();
+        await hold.RollbackAsync();
+        await Eventually.IsTrueAsync(async () =>
+        {
+            const string Waiting = "pg_stat_activity where wait_event = 'SyncRep' and query";
+            await servers.ExecuteAsync($"select count(pg_cancel_backend(pid)) from {Waiting} not like '%pg_logical_emit_message%'");
+            return await CountAsync(primary, "event_source where applied_through < length") == 0
+                && await CountAsync(primary, $"{Waiting} like '%pg_logical_emit_message%'") == 1;
+        });
+        Assert.False(counting.HasExited, counting.Output);
+
+        await servers.KillPrimaryAsync();
+        await servers.PromoteAsync();
+        Assert.True(await counting.WaitForExitAsync() == 3, counting.Output);
+        await installation.Installation.AssertLedgerAsync(totals);
+    }
+
     [Fact]
     public async Task Old_primary_that_returns_with_an_event_never_acknowledged_acknowledges_nothing()
     {
@@ -174,6 +228,12 @@ public sealed class QuorumTests(ReplicatedServers fixture)
 
     private static Task WaitsForStandbyAsync(ReplicatedPostgres servers) =>
         Eventually.IsTrueAsync(async () => (await servers.WaitingBackendsAsync()).Length > 0);
+
+    private static async Task<long> CountAsync(Npgsql.NpgsqlDataSource database, string rows)
+    {
+        await using var count = database.CreateCommand("select count(*) from " + rows);
+        return (long)(await count.ExecuteScalarAsync())!;
+    }
 
     /// <summary>Cancels each new wait for replication, as an administrator's script would.</summary>
     private static async Task CancelUntilAsync(ReplicatedPostgres servers, Task end)
