@@ -9,7 +9,7 @@ internal sealed record PortOwner(int ProcessId, string Command)
 {
     private const string Listening = "0A";
 
-    /// <summary>Whether the process is a service of this project: of another running AppHost, or of a killed one and still stopping.</summary>
+    /// <summary>Whether the process is a service of this project. Another AppHost runs it, or its AppHost was killed and it is still stopping.</summary>
     public bool IsOurs => Command.Contains("RevenueAspire.", StringComparison.Ordinal);
 
     /// <summary>Finds the owner; null if unknown.</summary>

@@ -40,7 +40,7 @@ public static class PostgresLogs
     /// <summary>Runs a query over the logs of a database.</summary>
     /// <param name="database">The database.</param>
     /// <param name="name">Subject of the query, for error messages.</param>
-    /// <param name="whenMissing">Result if the tables do not exist: at the first start the writer creates them at the same time.</param>
+    /// <param name="whenMissing">Result if the tables do not exist. At the first start, the query may run before the writer has created them.</param>
     /// <param name="query">Runs on a separate connection.</param>
     /// <param name="cancellationToken">Stops.</param>
     /// <exception cref="IOException">The database cannot be queried now.</exception>

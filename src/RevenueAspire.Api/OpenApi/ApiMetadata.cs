@@ -50,7 +50,7 @@ internal sealed record ApiParameter(string Name, ParameterLocation In, string De
     public static readonly ApiParameter StepFrom = Time("from", "Start of the first step (RFC 3339).") with { Required = true };
 
     public static readonly ApiParameter StepTo =
-        Time("to", "Start of the step after the last (RFC 3339).") with { Required = true, Example = "2026-02-01T00:00:00Z" };
+        Time("to", "End of the last step, exclusive (RFC 3339).") with { Required = true, Example = "2026-02-01T00:00:00Z" };
 
     public static readonly ApiParameter Step = new("step", ParameterLocation.Query, "The length of a step.", "day", Required: true)
     {

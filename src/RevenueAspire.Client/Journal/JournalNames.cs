@@ -6,10 +6,10 @@ namespace RevenueAspire.Client.Journal;
 /// <summary>The reason why the service sends its file.</summary>
 internal enum SendKind
 {
-    /// <summary>At the start of the service: once per log. Content that was already sent completely is skipped.</summary>
+    /// <summary>The service sends the file when it starts, unless it has already sent the complete content to this log.</summary>
     Start,
 
-    /// <summary>On request: every time.</summary>
+    /// <summary>A request makes the service send the file, even if it was sent before.</summary>
     Generate,
 }
 
@@ -45,7 +45,7 @@ internal static class JournalNames
     /// <summary>Pattern of the service's journals of one kind and content, for all logs.</summary>
     public static string AnyLog(SendKind kind, string content) => Content(kind, content) + "-*.json";
 
-    /// <summary>Whether a journal of the service has this kind.</summary>
+    /// <summary>Whether the path is that of a service journal of this kind.</summary>
     public static bool IsOf(SendKind kind, string path) => Path.GetFileName(path).StartsWith(Prefix(kind), StringComparison.Ordinal);
 
     private static string Content(SendKind kind, string content) => Prefix(kind) + content[..20];

@@ -5,7 +5,7 @@ namespace RevenueAspire.Client.Load;
 /// <summary>Counts durations in constant memory, in microseconds. Percentiles are within 0.1 % of the exact value. Thread-safe.</summary>
 internal sealed class LatencyHistogram
 {
-    /// <summary>Maximum duration; longer ones are recorded as this value. A load takes at most one day plus the time after its end.</summary>
+    /// <summary>Maximum duration; longer ones are recorded as this value. A load lasts at most one day, and its last requests may end later.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromDays(2);
 
     private readonly LongConcurrentHistogram _histogram = new(lowestTrackableValue: 1, (long)Longest.TotalMicroseconds, numberOfSignificantValueDigits: 3);

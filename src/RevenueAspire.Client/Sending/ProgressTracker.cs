@@ -21,7 +21,7 @@ internal sealed class ProgressTracker(long sentThrough, long linesThrough, Func<
     private long _answeredBytes;
     private long _answeredLines;
 
-    /// <summary>Answered bytes of the file, including those after a gap.</summary>
+    /// <summary>Bytes of the file that the API has answered, including those after a gap.</summary>
     public long AnsweredBytes => Volatile.Read(ref _answeredBytes);
 
     public long AnsweredLines => Volatile.Read(ref _answeredLines);

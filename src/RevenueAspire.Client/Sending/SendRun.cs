@@ -48,7 +48,7 @@ internal sealed class SendRun : IDisposable
         _rejectedBefore = job.Entry.Rejected;
     }
 
-    /// <summary>Answered bytes of the file. May be read by any thread.</summary>
+    /// <summary>Bytes of the file that the API has answered, including those after a gap. May be read by any thread.</summary>
     public long AnsweredBytes => _tracker.AnsweredBytes;
 
     /// <summary>Lines answered in this process. May be read by any thread.</summary>

@@ -14,8 +14,8 @@ namespace RevenueAspire.Ledger;
 /// </remarks>
 internal static class WriteBatch
 {
-    /// <summary>Limit of a write's wait for a row lock. After it, the write fails with 55P03 and is retried. Every lock ends with a short transaction, so a
-    /// longer wait means that a session hangs.</summary>
+    /// <summary>Limit of a write's wait for a row lock. After it, the write fails with 55P03 and is retried. Only short
+    /// transactions hold such locks, so a longer wait means that a session hangs.</summary>
     public const string LockTimeout = "10s";
 
     /// <summary>Makes the commit synchronous (rule M7), regardless of the settings of role and database. A stricter setting stays.</summary>

@@ -33,7 +33,7 @@ internal static class SourceCheck
 
     /// <summary>Creates the error for a changed source.</summary>
     public static SourceStoppedException Changed(ISourceReader reader, long appliedThrough) => new(
-        $"{reader.Name}: the bytes before offset {appliedThrough} differ from those that the ledger has applied: the source was restored, cloned or changed. "
+        $"{reader.Name}: the bytes before offset {appliedThrough} differ from those that the ledger applied: the source was restored, cloned or changed. "
         + "Put the applied state back. If it is lost, restore the log and the database from the same "
             + "backup, as docs/operations.md describes.");
 }

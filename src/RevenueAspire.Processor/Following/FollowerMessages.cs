@@ -16,7 +16,7 @@ internal static partial class FollowerMessages
 
     [LoggerMessage(EventIds.LogCopy, LogLevel.Critical,
         "{Directory}: NOT FOLLOWED: this is a copy of the log in {Followed}, with the same id. "
-        + "Move the copy that the API does not write out of the events directory.")]
+        + "Find the copy to which the API writes, and move the other copy to a place outside the events directory.")]
     public static partial void LogTwin(this ILogger logger, string directory, string followed);
 
     [LoggerMessage(EventIds.LedgerFound, LogLevel.Information, "The ledger is in schema {Schema} of database {Database}.")]

@@ -30,7 +30,7 @@ public sealed class OtherStateTests
 
         await log.AppendAsync(new EventFile().Add("a", 2).Bytes);
         await following.WaitAsync(TimeSpan.FromSeconds(20));
-        AssertStopped(messages, "differ from those that the ledger has applied");
+        AssertStopped(messages, "differ from those that the ledger applied");
         Assert.Equal(1, (await ledger.BalancesAsync())["a"]);
     }
 
@@ -52,7 +52,7 @@ public sealed class OtherStateTests
         await File.WriteAllBytesAsync(segment, bytes);
         var messages = new MessageLog();
         await FollowAsync(ledger, directory, new ProcessorOptions(), CancellationToken.None, messages).WaitAsync(TimeSpan.FromSeconds(20));
-        AssertStopped(messages, "differ from those that the ledger has applied");
+        AssertStopped(messages, "differ from those that the ledger applied");
         Assert.Equal(1, (await ledger.BalancesAsync())["a"]);
     }
 
@@ -81,7 +81,7 @@ public sealed class OtherStateTests
             await waiting.WaitAsync(TimeSpan.FromSeconds(20));
         }
 
-        AssertStopped(messages, "differ from those that the ledger has applied");
+        AssertStopped(messages, "differ from those that the ledger applied");
         Assert.Equal(3, (await ledger.BalancesAsync())["a"]);
     }
 
@@ -179,7 +179,7 @@ public sealed class OtherStateTests
             await following.WaitAsync(TimeSpan.FromSeconds(20));
         }
 
-        AssertStopped(messages, "differ from those that the ledger has applied");
+        AssertStopped(messages, "differ from those that the ledger applied");
         Assert.Equal(["a", "b", "c"], (await ledger.BalancesAsync()).Keys.Order());
     }
 

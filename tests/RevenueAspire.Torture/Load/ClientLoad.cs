@@ -48,7 +48,7 @@ internal sealed class ClientLoad(TortureStage stage, Commands commands, Sent sen
 
             if (stage.Retains && output.Contains("no longer remembers the keys of its open requests", StringComparison.Ordinal))
             {
-                // As promised, the client stops, because it cannot distinguish a repeat from a new event. The open requests are in the log once or not at all.
+                // The client stops, because it cannot distinguish a repeat from a new event. The open requests are in the log once or not at all.
                 return;
             }
 

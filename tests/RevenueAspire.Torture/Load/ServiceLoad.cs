@@ -60,7 +60,7 @@ internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
                     return false;
                 case HttpStatusCode.InternalServerError
                     when stage.Retains && text.Contains("no longer remembers the keys of its open requests", StringComparison.Ordinal):
-                    // As promised, the client stops, because it cannot distinguish a repeat from a new event.
+                    // The client stops, because it cannot distinguish a repeat from a new event.
                     return true;
                 default:
                     stage.Violations.Add(ViolationKind.Other, $"generateEvents was answered with {(int)answer.StatusCode} {text}");
