@@ -5,8 +5,8 @@ namespace RevenueAspire.Ledger;
 
 /// <summary>Waits until the configured quorum of servers has applied events (rules M7 and R1). Stateless, thread-safe.</summary>
 /// <remarks>If a wait for standbys is cancelled, Postgres reports success with a warning, and the commit may be on one machine only. Standbys receive the
-/// write-ahead log in order, so one later commit without that warning confirms all earlier commits of the same server. After a failover, the new primary may lack them. So the transaction
-/// of that commit first reads the state to confirm.</remarks>
+/// write-ahead log in order, so one later commit without that warning confirms all earlier commits of the same server. After a failover, the new primary may
+/// lack them. So the transaction of that commit first reads the state to confirm.</remarks>
 public static class ReplicationBarrier
 {
     private const string CountApplied =

@@ -127,7 +127,7 @@ public sealed class QuorumTests(ReplicatedServers fixture)
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Process_counts_again_what_a_failover_has_undone_before_its_exit(bool again)
+    public async Task Process_counts_events_again_that_a_failover_has_undone_before_its_exit(bool again)
     {
         var servers = await fixture.WholeAsync();
         var connectionString = await servers.CreateDatabaseAsync();
