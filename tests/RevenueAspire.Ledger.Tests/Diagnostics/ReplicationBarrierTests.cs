@@ -32,22 +32,28 @@ public sealed class ReplicationBarrierTests : IAsyncLifetime
     public async Task R1_PassAsync_waits_for_the_standbys_and_a_cancelled_wait_confirms_nothing(string synchronousCommit)
     {
         await SetAsync("synchronous_commit", synchronousCommit);
-        await ReplicationBarrier.PassAsync(_database!, CancellationToken.None);
+        await LedgerSchema.ApplyAsync(_database!, CancellationToken.None);
+        var log = await new SourceRegistry(_database!).OpenLogAsync(Guid.NewGuid(), "log", CancellationToken.None);
+        await ExecuteAsync("update event_source set applied_through = 10, claimed_through = 10");
+        Assert.True(await ReplicationBarrier.PassAsync(_database!, [], CancellationToken.None));
+        Assert.True(await ReplicationBarrier.PassAsync(_database!, [(log.Id, 10)], CancellationToken.None));
+        Assert.False(await ReplicationBarrier.PassAsync(_database!, [(log.Id, 11)], CancellationToken.None));
+        Assert.False(await ReplicationBarrier.PassAsync(_database!, [(log.Id, 10), (Guid.NewGuid(), 1)], CancellationToken.None));
         await SetAsync("synchronous_standby_names", "absent");
 
-        var cancelled = ReplicationBarrier.PassAsync(_database!, CancellationToken.None);
+        var cancelled = ReplicationBarrier.PassAsync(_database!, [(log.Id, 10)], CancellationToken.None);
         // Postgres reports success to a statement whose wait was cancelled.
         await Eventually.IsTrueAsync(
             async () => await ExecuteAsync("select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'") > 0);
         await Assert.ThrowsAsync<UnconfirmedCommitException>(() => cancelled);
 
-        var waiting = ReplicationBarrier.PassAsync(_database!, CancellationToken.None);
+        var waiting = ReplicationBarrier.PassAsync(_database!, [(log.Id, 10)], CancellationToken.None);
         await Eventually.IsTrueAsync(async () => await ExecuteAsync("select count(*) from pg_stat_activity where wait_event = 'SyncRep'") > 0);
         // Wait longer than the command time-out.
         await Task.Delay(TimeSpan.FromSeconds(2));
         Assert.False(waiting.IsCompleted);
         await SetAsync("synchronous_standby_names", "");
-        await waiting;
+        Assert.True(await waiting);
     }
 
     [Fact]
