@@ -14,11 +14,12 @@ internal static class HistoryPageReader
     /// <remarks>The index orders a user's rows by blocks, so the sort is by block first. With <see cref="SortByBlocks"/>, Postgres then sorts one block at a
     /// time, and stops at the limit.</remarks>
     internal const string Rows =
-        """
+        $"""
         select seq, at, revenue::text, balance::text, case when at >= $4 and at < $5 then events end
         from event_history
-        where user_id = $1 and seq <= $2 and seq >= $3 and (seq >> 20)::integer <= ($2 >> 20)::integer and (seq >> 20)::integer >= ($3 >> 20)::integer
-        order by (seq >> 20)::integer desc, seq desc limit $6
+        where user_id = $1 and seq <= $2 and seq >= $3
+          and {HistoryPartitions.Block} <= ($2 >> 20)::integer and {HistoryPartitions.Block} >= ($3 >> 20)::integer
+        order by {HistoryPartitions.Block} desc, seq desc limit $6
         """;
 
     /// <summary>SQL: forbids a sort of all rows of the user in this transaction. A plan for any user would expect few rows, and use it.</summary>

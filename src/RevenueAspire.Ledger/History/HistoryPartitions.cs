@@ -33,8 +33,11 @@ public static class HistoryPartitions
     // A long query delays the drop's lock, and merges queue up after it. So the wait is limited: the drop then fails, and the next call retries it.
     private const string BoundDrop = "set local lock_timeout = '1s'";
 
-    /// <summary>The largest value of <c>seq</c>: its block, an integer in the index, reaches it with partition 32,767.</summary>
-    internal const long MaxSequence = (1L << 51) - 1;
+    /// <summary>SQL: the block of a value of <c>seq</c>, exactly as the index of <c>history.sql</c> has it.</summary>
+    internal const string Block = "(seq >> 20)::integer";
+
+    /// <summary>The largest value of <c>seq</c>: the last one whose block fits an integer. It is in partition 32,767.</summary>
+    internal const long MaxSequence = ((long)int.MaxValue << 20) | ((1 << 20) - 1);
 
     /// <summary>Returns the first value of <c>seq</c> in a partition.</summary>
     public static long FirstSequence(int number) => (long)number << NumberBits;

@@ -27,6 +27,8 @@ internal sealed class HistoryRows(HistoryWriter writer, int sourceNumber, bool i
 
     private readonly NumberList _revenues = new();
     private readonly NumberList _rests = new();
+
+    // The balances if all users of the batch are new: sent instead of the rests.
     private readonly NumberList _sums = new();
     private readonly NumberList _starts = new();
     private readonly NumberList _lengths = new();

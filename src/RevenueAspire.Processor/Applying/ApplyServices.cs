@@ -31,15 +31,22 @@ internal sealed class ApplyServices(
     /// <summary>Writes the history; null if the ledger keeps none. Set once, before the first source is applied.</summary>
     public HistoryWriter? History { get; set; }
 
-    /// <summary>Waits until applied sources survive the loss of a machine, if the database has synchronous standbys (rules M7 and R1).</summary>
-    /// <param name="applied">Sources, each with the offset up to which the ledger had applied it.</param>
+    /// <summary>Applies sources until the result survives the loss of a machine, if the database has synchronous standbys (rules M7 and R1).</summary>
+    /// <param name="apply">Returns its result, and the sources with the offsets up to which the ledger had applied them. Called again after a failover that has
+    /// undone a part.</param>
     /// <param name="progress">Receives the phase.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <returns>False if a failover has undone a part: apply the sources again.</returns>
-    public Task<bool> ConfirmAsync(
-        IReadOnlyCollection<(Guid SourceId, long Through)> applied, RunProgress progress, CancellationToken cancellationToken)
+    public async Task<T> ApplyUntilConfirmedAsync<T>(
+        Func<Task<(T Result, IReadOnlyCollection<(Guid SourceId, long Through)> Applied)>> apply, RunProgress progress, CancellationToken cancellationToken)
     {
-        progress.Phase = "waiting for the standbys of the database";
-        return Retry.RunAsync(token => ReplicationBarrier.PassAsync(Database, applied, token), cancellationToken);
+        while (true)
+        {
+            var (result, applied) = await apply().ConfigureAwait(false);
+            progress.Phase = "waiting for the standbys of the database";
+            if (await Retry.RunAsync(token => ReplicationBarrier.PassAsync(Database, applied, token), cancellationToken).ConfigureAwait(false))
+            {
+                return result;
+            }
+        }
     }
 }

@@ -19,21 +19,22 @@ internal sealed class FileProcess(ApplyServices services)
     /// <param name="hashing">The hashing of this file, if it has already started.</param>
     /// <exception cref="UserErrorException">A fork: the file starts with known content but continues differently.</exception>
     /// <exception cref="SourceStoppedException">The file changed, or processing cannot continue.</exception>
-    public async Task<ProcessOutcome> RunAsync(
+    public Task<ProcessOutcome> RunAsync(
         FileSourceReader file, string name, bool again, RunProgress progress, CancellationToken cancellationToken, FileHashing? hashing = null)
     {
         var run = new Run(again);
-        for (; ; hashing = null)
-        {
-            var outcome = await RunAsync(file, name, run, progress, hashing, cancellationToken).ConfigureAwait(false);
-            if (await services.ConfirmAsync(run.Applied, progress, cancellationToken).ConfigureAwait(false))
+        return services.ApplyUntilConfirmedAsync<ProcessOutcome>(
+            async () =>
             {
-                return outcome;
-            }
-        }
+                var outcome = await ApplyAsync(file, name, run, progress, hashing, cancellationToken).ConfigureAwait(false);
+                hashing = null;
+                return (outcome, run.Applied);
+            },
+            progress,
+            cancellationToken);
     }
 
-    private async Task<ProcessOutcome> RunAsync(
+    private async Task<ProcessOutcome> ApplyAsync(
         FileSourceReader file, string name, Run run, RunProgress progress, FileHashing? hashing, CancellationToken cancellationToken)
     {
         run.Applied.Clear();

@@ -9,19 +9,10 @@ internal sealed class LogProcess(ApplyServices services)
 {
     /// <summary>Processes a log, together with other processors.</summary>
     /// <exception cref="SourceStoppedException">The log differs from the one already applied, or contains an unknown event.</exception>
-    public async Task<ProcessOutcome> RunAsync(LogSourceReader log, string name, RunProgress progress, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            var (outcome, applied) = await ApplyAsync(log, name, progress, cancellationToken).ConfigureAwait(false);
-            if (await services.ConfirmAsync([applied], progress, cancellationToken).ConfigureAwait(false))
-            {
-                return outcome;
-            }
-        }
-    }
+    public Task<ProcessOutcome> RunAsync(LogSourceReader log, string name, RunProgress progress, CancellationToken cancellationToken) =>
+        services.ApplyUntilConfirmedAsync(() => ApplyAsync(log, name, progress, cancellationToken), progress, cancellationToken);
 
-    private async Task<(ProcessOutcome Outcome, (Guid SourceId, long Through) Applied)> ApplyAsync(
+    private async Task<(ProcessOutcome Outcome, IReadOnlyCollection<(Guid SourceId, long Through)> Applied)> ApplyAsync(
         LogSourceReader log, string name, RunProgress progress, CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
@@ -46,6 +37,6 @@ internal sealed class LogProcess(ApplyServices services)
             rejected == 0 ? []
                 : [$"{name}: rejected lines are in the table rejected_event: select line, reason, beginning from rejected_event where source_id = "
                 + $"'{source.Id}' order by line"]);
-        return (outcome, (source.Id, through));
+        return (outcome, [(source.Id, through)]);
     }
 }
