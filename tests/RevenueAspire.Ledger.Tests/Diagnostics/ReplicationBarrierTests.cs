@@ -39,12 +39,11 @@ public sealed class ReplicationBarrierTests : IAsyncLifetime
         Assert.True(await ReplicationBarrier.PassAsync(_database!, [(log.Id, 10)], CancellationToken.None));
         Assert.False(await ReplicationBarrier.PassAsync(_database!, [(log.Id, 11)], CancellationToken.None));
         Assert.False(await ReplicationBarrier.PassAsync(_database!, [(log.Id, 10), (Guid.NewGuid(), 1)], CancellationToken.None));
-        await SetAsync("synchronous_standby_names", "absent");
+        await RequireAbsentStandbyAsync();
 
         var cancelled = ReplicationBarrier.PassAsync(_database!, [(log.Id, 10)], CancellationToken.None);
         // Postgres reports success to a statement whose wait was cancelled.
-        await Eventually.IsTrueAsync(
-            async () => await ExecuteAsync("select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'") > 0);
+        await Eventually.IsTrueAsync(async () => await CancelWaitsAsync() > 0);
         await Assert.ThrowsAsync<UnconfirmedCommitException>(() => cancelled);
 
         var waiting = ReplicationBarrier.PassAsync(_database!, [(log.Id, 10)], CancellationToken.None);
@@ -64,13 +63,12 @@ public sealed class ReplicationBarrierTests : IAsyncLifetime
         var sources = new SourceRegistry(database);
         var attempt = Guid.NewGuid();
         FileDigest[] digests = [new FileDigest(10, new byte[32])];
-        await SetAsync("synchronous_standby_names", "absent");
+        await RequireAbsentStandbyAsync();
 
         for (var repeat = 0; repeat < 2; repeat++)
         {
             var resolving = sources.ResolveFileAsync(attempt, "events.jsonl", digests, CancellationToken.None);
-            await Eventually.IsTrueAsync(
-                async () => await ExecuteAsync("select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'") > 0);
+            await Eventually.IsTrueAsync(async () => await CancelWaitsAsync() > 0);
             await Assert.ThrowsAsync<UnconfirmedCommitException>(() => resolving);
         }
 
@@ -93,6 +91,25 @@ public sealed class ReplicationBarrierTests : IAsyncLifetime
 
         _directory.Dispose();
     }
+
+    /// <summary>Sets the standby, and waits until commits wait for it: the checkpointer applies the setting some time after the reload.</summary>
+    private async Task RequireAbsentStandbyAsync()
+    {
+        await SetAsync("synchronous_standby_names", "absent");
+        Task? probe = null;
+        await Eventually.IsTrueAsync(async () =>
+        {
+            if (probe is null or { IsCompleted: true })
+            {
+                probe = ReplicationBarrier.PassAsync(_database!, [], CancellationToken.None);
+            }
+
+            return await CancelWaitsAsync() > 0;
+        });
+        await Assert.ThrowsAsync<UnconfirmedCommitException>(() => probe!);
+    }
+
+    private Task<long> CancelWaitsAsync() => ExecuteAsync("select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'");
 
     private async Task SetAsync(string name, string value)
     {
