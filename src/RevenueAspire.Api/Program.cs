@@ -6,7 +6,6 @@ using RevenueAspire.Api.History;
 using RevenueAspire.Api.Hosting;
 using RevenueAspire.Api.Ingest;
 using RevenueAspire.Api.Live;
-using RevenueAspire.Api.OpenApi;
 using RevenueAspire.Api.Reads;
 using RevenueAspire.Api.Requests;
 using RevenueAspire.CommandLine;
@@ -60,7 +59,6 @@ public static class Program
         builder.AddHistory();
         builder.AddLive();
         builder.AddHealth();
-        builder.AddContract();
         configure?.Invoke(builder);
 
         var app = builder.Build();

@@ -1,6 +1,6 @@
 using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Hosting;
-using RevenueAspire.Api.OpenApi;
+using RevenueAspire.Api.Requests;
 
 namespace RevenueAspire.Api.Ingest;
 
@@ -44,38 +44,10 @@ internal static class IngestApi
 
     public static WebApplication MapIngest(this WebApplication app)
     {
-        var single = app.Services.GetRequiredService<SingleEvent>();
-        var batch = app.Services.GetRequiredService<Batch>();
-        var state = app.Services.GetRequiredService<KeyState>();
-
-        app.MapPost(SingleEventPath, single.HandleAsync)
-            .Describe(
-                single.HandleAsync, "liveEvent", "Send", "Send one event",
-                "Answers after the event is on disk (fsync). A repeat with the same Idempotency-Key gets the first answer and is not appended again.")
-            .RequireAuthorization(AccessPolicies.Send)
-            .WithMetadata(ApiParameter.IdempotencyKey, ApiBody.Event, ApiExample.Receipt)
-            .Produces<ReceiptAnswer>(StatusCodes.Status202Accepted)
-            .ProducesProblems(400, 401, 403, 408, 413, 415, 422, 429, 503);
-
-        app.MapPost("/liveEvents", batch.HandleAsync)
-            .Describe(
-                batch.HandleAsync, "liveEvents", "Send", "Send many events as JSON Lines",
-                "All valid lines are appended as one atomic batch under one fsync. Blank lines are skipped. Other invalid lines are rejected: the answer "
-                    + "counts all of them and lists the first (?listed=).")
-            .RequireAuthorization(AccessPolicies.Send)
-            .WithMetadata(ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiParameter.Listed, ApiBody.EventLines, ApiExample.Batch)
-            .Produces<BatchAnswer>(StatusCodes.Status202Accepted)
-            .ProducesProblems(400, 401, 403, 408, 413, 415, 422, 429, 503);
-
-        app.MapRead("/liveEvents/state", state.HandleAsync, AccessPolicies.Send)
-            .Describe(
-                state.HandleAsync, "liveEventsState", "Send", "Get the range of remembered keys",
-                "For a client that resumes. The API recognizes the repeat of a request by its key if durableMark had reached keysFrom when the client first "
-                    + "sent it. Positions are offsets of the log's receipts, unless several logs share the keys.")
-            .WithMetadata(ApiExample.KeyState)
-            .Produces<KeyStateAnswer>(StatusCodes.Status200OK)
-            .ProducesProblems(401, 403, 503);
-
+        var services = app.Services;
+        app.MapPost(SingleEventPath, services.GetRequiredService<SingleEvent>().HandleAsync).RequireAuthorization(AccessPolicies.Send);
+        app.MapPost("/liveEvents", services.GetRequiredService<Batch>().HandleAsync).RequireAuthorization(AccessPolicies.Send);
+        app.MapRead("/liveEvents/state", services.GetRequiredService<KeyState>().HandleAsync, AccessPolicies.Send);
         return app;
     }
 }

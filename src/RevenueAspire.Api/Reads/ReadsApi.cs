@@ -1,6 +1,6 @@
 using Npgsql;
 using RevenueAspire.Api.Access;
-using RevenueAspire.Api.OpenApi;
+using RevenueAspire.Api.Requests;
 using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Reads;
@@ -20,31 +20,9 @@ internal static class ReadsApi
     public static WebApplication MapReads(this WebApplication app)
     {
         var users = app.Services.GetRequiredService<UserEvents>();
-        var receipts = app.Services.GetRequiredService<Receipts>();
-
-        app.MapRead("/userEvents/{userid}", users.HandleAsync, AccessPolicies.ReadUser)
-            .Describe(users.HandleAsync, "userEvents", "Read", "Read a user's revenue",
-                "With after= the answer waits until the event of that receipt is in the ledger: read your own writes.")
-            .WithMetadata(ApiParameter.UserIdInPath, ApiParameter.After, ApiExample.Revenue)
-            .Produces<UserRevenue>(StatusCodes.Status200OK)
-            .ProducesProblems(400, 401, 403, 404, 503);
-
-        app.MapRead("/userEvents", users.HandleAsync, AccessPolicies.ReadUser)
-            .Describe(users.HandleAsync, "userEventsByQuery", "Read", "Read a user's revenue, any id",
-                "The same, with the id as a query parameter: the only way for the ids . and ..")
-            .WithMetadata(ApiParameter.UserIdInQuery, ApiParameter.After, ApiExample.Revenue)
-            .Produces<UserRevenue>(StatusCodes.Status200OK)
-            .ProducesProblems(400, 401, 403, 404, 503);
-
-        app.MapRead("/receipts/{receipt}", receipts.HandleAsync)
-            .Describe(
-                receipts.HandleAsync, "receipts", "Read", "Follow an event",
-                "durable: on disk. applied: in the ledger. rejected: the processor could not apply it, with the reason. While the database is unavailable, the "
-                    + "answer is durable.")
-            .WithMetadata(ApiParameter.ReceiptInPath, ApiExample.State)
-            .Produces<ReceiptState>(StatusCodes.Status200OK)
-            .ProducesProblems(400, 401, 403, 404, 503);
-
+        app.MapRead("/userEvents/{userid}", users.HandleAsync, AccessPolicies.ReadUser);
+        app.MapRead("/userEvents", users.HandleAsync, AccessPolicies.ReadUser);
+        app.MapRead("/receipts/{receipt}", app.Services.GetRequiredService<Receipts>().HandleAsync);
         return app;
     }
 }
