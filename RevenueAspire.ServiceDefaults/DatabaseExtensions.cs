@@ -21,7 +21,7 @@ public static class DatabaseExtensions
     /// <summary>Registers NpgsqlDataSource for <c>ConnectionStrings:revenuedb</c>, with traces and metrics. Does not connect. An invalid setting fails
     /// immediately, a missing one when the data source is first resolved.</summary>
     /// <exception cref="UserErrorException">The connection string is invalid.</exception>
-    public static TBuilder AddRevenueDatabase<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
+    public static void AddRevenueDatabase(this IHostApplicationBuilder builder)
     {
         var connectionString = WithDefaults(
             builder.Configuration.GetConnectionString(DatabaseName), builder.Environment.ApplicationName, HasLog(builder.Configuration));
@@ -49,7 +49,6 @@ public static class DatabaseExtensions
                     .UsePhysicalConnectionInitializer(check.Run, check.RunAsync);
             });
         builder.Services.AddSingleton(BuildSessionDatabase);
-        return builder;
     }
 
     /// <summary>The database for a short-lived command, without a host. Supports only plain types and arrays, and logs nothing. Does not connect yet.</summary>

@@ -23,7 +23,7 @@ namespace RevenueAspire.ServiceDefaults;
 public static class Extensions
 {
     /// <summary>Tag of the checks that <c>/alive</c> runs.</summary>
-    public const string LiveTag = "live";
+    private const string LiveTag = "live";
 
     /// <summary>Share of requests to trace, unless the caller or <c>OTEL_TRACES_SAMPLER</c> determines it.</summary>
     private const double DefaultSamplingRatio = 0.01;
@@ -41,28 +41,27 @@ public static class Extensions
 
     /// <summary>Adds telemetry, health checks, service discovery, and retries for every HttpClient of the factory.</summary>
     /// <remarks>Call it first. Telemetry then starts before the service's hosted services, and stops after them.</remarks>
-    public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
+    public static void AddServiceDefaults(this IHostApplicationBuilder builder)
     {
         builder.ConfigureOpenTelemetry();
-        builder.AddDefaultHealthChecks();
+        builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy("the process is running"), [LiveTag]);
         builder.Services.AddServiceDiscovery();
         builder.Services.ConfigureHttpClientDefaults(http =>
         {
             http.AddStandardResilienceHandler();
             http.AddServiceDiscovery();
         });
-        return builder;
     }
 
     /// <summary>Sends traces, metrics and logs to <c>OTEL_EXPORTER_OTLP_ENDPOINT</c>. Without that setting, no listener exists, so no activity and no
     /// measurement is created.</summary>
     /// <remarks>The exporters send in batches from bounded queues on separate threads. They drop items that the collector does not accept, so an unavailable
     /// collector never blocks or loses an event.</remarks>
-    public static TBuilder ConfigureOpenTelemetry<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
+    private static void ConfigureOpenTelemetry(this IHostApplicationBuilder builder)
     {
         if (string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
         {
-            return builder;
+            return;
         }
 
         // Export no scopes: ASP.NET Core's scope contains the request's path, which contains a user id.
@@ -89,7 +88,7 @@ public static class Extensions
                 tracing.AddSource("RevenueAspire.*").AddHttpClientInstrumentation().AddNpgsql();
                 if (ratio is { } share)
                 {
-                    tracing.SetSampler(new ParentBasedSampler(RequestSpans.Sampler(new TraceIdRatioBasedSampler(share))));
+                    tracing.SetSampler(new ParentBasedSampler(new RequestSpans.DrawnOrLinkedSampler(new TraceIdRatioBasedSampler(share))));
                 }
             })
             .UseOtlpExporter();
@@ -102,27 +101,17 @@ public static class Extensions
             builder.Services.AddHttpClient(exporter).RemoveAllResilienceHandlers();
         }
 #pragma warning restore EXTEXP0001
-        return builder;
-    }
-
-    /// <summary>Adds the check that <c>/alive</c> runs.</summary>
-    public static TBuilder AddDefaultHealthChecks<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
-    {
-        builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy("the process is running"), [LiveTag]);
-        return builder;
     }
 
     /// <summary>Maps <c>GET /health</c> (readiness; Degraded answers 200) and <c>GET /alive</c> (liveness), in every environment.</summary>
     /// <remarks><c>HEAD</c> also runs the checks, and answers without a body. The body of <c>GET</c> is
     /// <c>{"status":"Degraded","checks":{"ledger":{"status":"Degraded","description":"...","data":{}}}}</c>. Description and data may contain folders, offsets
     /// and disk errors.</remarks>
-    /// <param name="app">The service.</param>
     /// <param name="showsDetails">Whether the caller of a request sees description and data; null: every caller does.</param>
-    public static WebApplication MapDefaultEndpoints(this WebApplication app, Func<HttpContext, bool>? showsDetails = null)
+    public static void MapDefaultEndpoints(this WebApplication app, Func<HttpContext, bool>? showsDetails = null)
     {
         app.MapHealth("/health", showsDetails, new HealthCheckOptions());
         app.MapHealth("/alive", showsDetails, new HealthCheckOptions { Predicate = check => check.Tags.Contains(LiveTag) });
-        return app;
     }
 
     private static void MapHealth(this WebApplication app, string path, Func<HttpContext, bool>? showsDetails, HealthCheckOptions options)

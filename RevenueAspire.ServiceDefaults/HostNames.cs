@@ -17,7 +17,7 @@ public static class HostNames
 
     /// <summary>Validates the setting. In Development the default is this machine, otherwise any name.</summary>
     /// <exception cref="UserErrorException">The list is empty, or an entry is not a host name and would never match.</exception>
-    public static WebApplicationBuilder AddHostNames(this WebApplicationBuilder builder)
+    public static void AddHostNames(this WebApplicationBuilder builder)
     {
         var hosts = builder.Configuration[Setting];
         if (string.IsNullOrWhiteSpace(hosts))
@@ -27,19 +27,14 @@ public static class HostNames
                 builder.Configuration.AddInMemoryCollection([KeyValuePair.Create(Setting, (string?)ThisMachine)]);
             }
 
-            return builder;
+            return;
         }
 
         var names = hosts.Split(';', StringSplitOptions.RemoveEmptyEntries);
-        if (names.Length == 0)
+        if ((names.Length == 0 ? hosts : names.FirstOrDefault(host => !IsHostName(host))) is { } wrong)
         {
-            throw new UserErrorException($"{Setting}: '{hosts}' contains no name, and would allow every host. Set names separated by semicolons, or *.");
+            throw new UserErrorException($"{Setting}: '{wrong}' is not a host name. Set names without scheme and port, separated by semicolons, or *.");
         }
-
-        return names.FirstOrDefault(host => !IsHostName(host)) is { } wrong
-            ? throw new UserErrorException(
-                $"{Setting}: '{wrong}' is not a host name. Set names without scheme and port, separated by semicolons, or *.")
-            : builder;
     }
 
     private static bool IsHostName(string host) =>

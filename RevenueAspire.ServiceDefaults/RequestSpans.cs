@@ -25,11 +25,6 @@ internal sealed class RequestSpans(double? ratio) : IStartupFilter
         next(app);
     };
 
-    /// <summary>Samples the requests that this class selected, and each trace with a link to a sampled span. So a sampled request's trace leads to the merge
-    /// that applied its event.</summary>
-    /// <param name="other">The sampler of all other traces.</param>
-    public static Sampler Sampler(Sampler other) => new DrawnOrLinkedSampler(other);
-
     private Task TraceAsync(HttpContext context, RequestDelegate next)
     {
         if (!Source.HasListeners())
@@ -93,7 +88,9 @@ internal sealed class RequestSpans(double? ratio) : IStartupFilter
 
     private static bool IsSampled(ActivityContext context) => (context.TraceFlags & ActivityTraceFlags.Recorded) != 0;
 
-    private sealed class DrawnOrLinkedSampler(Sampler other) : Sampler
+    /// <summary>Samples the requests that this class selected, and each trace with a link to a sampled span. So a sampled request's trace leads to the merge
+    /// that applied its event.</summary>
+    public sealed class DrawnOrLinkedSampler(Sampler other) : Sampler
     {
         public override SamplingResult ShouldSample(in SamplingParameters samplingParameters) =>
             samplingParameters is { Kind: ActivityKind.Server, Name: Name } || samplingParameters.Links?.Any(link => IsSampled(link.Context)) == true

@@ -27,8 +27,8 @@ public static class Program
                 return GuardedConsole.ExitCode(code);
             }
 
-            DescriptorLimit.Require();
-            using var fileSizeLimit = FileSizeLimit.Ignore();
+            ProcessLimits.RequireDescriptors();
+            using var fileSizeLimit = ProcessLimits.IgnoreFileSize();
             await using var app = Build(args, builder => builder.UseSocketThreads());
             await app.RunAsync();
             return 0;
@@ -51,7 +51,6 @@ public static class Program
         builder.AddAllowedHosts();
         builder.AddCertificates();
         builder.AddKnownProxies();
-        builder.AddErrorResponses();
         builder.AddAccess();
         builder.AddEventLog();
         builder.AddIngest();

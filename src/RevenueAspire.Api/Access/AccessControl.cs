@@ -18,11 +18,6 @@ internal sealed partial class AccessControl : IDisposable
     private volatile Senders _ingest;
     private volatile SecretSet _reads;
 
-    /// <param name="configuration">The source of the secrets.</param>
-    /// <param name="environment">Development has a default secret.</param>
-    /// <param name="callers">The callers of secrets and tokens.</param>
-    /// <param name="logger">Logs refused reloads.</param>
-    /// <param name="tokens">The validated tokens; null if tokens are not accepted.</param>
     /// <exception cref="OptionsValidationException">Neither secrets nor tokens are configured, or a secret does not fit in a header.</exception>
     public AccessControl(
         IConfiguration configuration, IHostEnvironment environment, Callers callers, ILogger<AccessControl> logger, ValidTokens? tokens = null)
@@ -30,8 +25,7 @@ internal sealed partial class AccessControl : IDisposable
         (_callers, _logger, _tokens) = (callers, logger, tokens);
         _tokensGuardReads = tokens is not null && !environment.IsDevelopment();
         var options = IngestOptions.Read(configuration, environment);
-        string[] errors = [.. options.FindErrors(requiresSecret: tokens is null)];
-        if (errors.Length > 0)
+        if (options.FindErrors(requiresSecret: tokens is null) is { Count: > 0 } errors)
         {
             throw new OptionsValidationException(IngestOptions.Section, typeof(IngestOptions), errors);
         }
@@ -59,8 +53,6 @@ internal sealed partial class AccessControl : IDisposable
     public bool IsReadOpen => _reads.IsEmpty && !_tokensGuardReads;
 
     /// <summary>Whether the Authorization header grants sending: it is a secret, or a token in the cache.</summary>
-    /// <param name="authorization">The header.</param>
-    /// <param name="caller">The caller of the secret or token.</param>
     public bool MayIngest(StringValues authorization, [NotNullWhen(true)] out Caller? caller)
     {
         caller = _ingest.Find(authorization)
@@ -82,17 +74,16 @@ internal sealed partial class AccessControl : IDisposable
 
     private void Reload(IngestOptions options)
     {
-        string[] errors = [.. options.FindErrors(requiresSecret: _tokens is null)];
-        if (errors.Length > 0)
-        {
-            LogReloadRefused(string.Join(" ", errors));
-            return;
-        }
-
+        var errors = options.FindErrors(requiresSecret: _tokens is null);
         if (options.ReadSecrets.Count == 0 && !_reads.IsEmpty)
         {
             // The settings file may be missing for a moment, or deleted by accident.
-            LogReloadRefused($"{IngestOptions.Section}:{nameof(IngestOptions.ReadSecrets)} is missing. Only a restart opens reads to all callers.");
+            errors.Add($"{IngestOptions.Section}:{nameof(IngestOptions.ReadSecrets)} is missing. Only a restart opens reads to all callers.");
+        }
+
+        if (errors.Count > 0)
+        {
+            LogReloadRefused(string.Join(" ", errors));
             return;
         }
 
@@ -109,16 +100,14 @@ internal sealed partial class AccessControl : IDisposable
         [.. options.Secrets.Select(secret =>
             secret.Name is null && former?.Find(secret.Value) is { Name: null } same ? same : _callers.OfSecret(secret.Name))]);
 
-    /// <param name="Secrets">The secrets that grant sending.</param>
-    /// <param name="Callers">The caller per secret, in the same order.</param>
+    /// <summary>The secrets that grant sending, and the caller per secret in the same order.</summary>
     private sealed record Senders(SecretSet Secrets, Caller[] Callers)
     {
-        /// <summary>The caller of the secret, or null.</summary>
         public Caller? Find(StringValues secret) => Secrets.IndexOf(secret) is >= 0 and var index ? Callers[index] : null;
     }
 
     private ValidToken? FindToken(StringValues authorization) =>
-        _tokens is not null && BearerToken.TryFind(authorization, out var token) ? _tokens.Current.Find(token) : null;
+        _tokens is not null && TokenEvents.TryFind(authorization, out var token) ? _tokens.Current.Find(token) : null;
 
     [LoggerMessage(EventIds.ReloadRefused, LogLevel.Error, "The reloaded settings are invalid; the previous secrets stay in force: {Errors}")]
     private partial void LogReloadRefused(string errors);

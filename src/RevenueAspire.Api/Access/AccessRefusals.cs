@@ -4,7 +4,6 @@ using RevenueAspire.Api.Errors;
 namespace RevenueAspire.Api.Access;
 
 /// <summary>The answers to unauthorized callers: 401, 403, and 503 while tokens cannot be validated.</summary>
-/// <param name="access">Provides the configured kinds of credentials.</param>
 internal sealed class AccessRefusals(AccessControl access)
 {
     private const string Realm = "realm=\"RevenueAspire\"";
@@ -12,7 +11,6 @@ internal sealed class AccessRefusals(AccessControl access)
     private const int RetrySeconds = 5;
 
     /// <summary>Answers 401 with a challenge per kind of credentials.</summary>
-    /// <param name="context">The request.</param>
     /// <param name="fault">The error in the token, without the token's text; null if the request has no token.</param>
     public Task ChallengeAsync(HttpContext context, string? fault = null)
     {

@@ -5,6 +5,16 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Access;
 
+/// <summary>An authenticated sender of events: a named secret, an unnamed secret, or the client of a token.</summary>
+/// <param name="name">The caller's name in its records and the owner of its idempotency keys; null for an unnamed secret.</param>
+/// <param name="metrics">The caller's counters; several callers may share them.</param>
+internal sealed class Caller(CallerName? name, CallerMetrics metrics)
+{
+    public CallerName? Name => name;
+
+    public CallerMetrics Metrics => metrics;
+}
+
 /// <summary>The callers, by name. Thread-safe.</summary>
 internal sealed class Callers(IngestMetrics metrics)
 {
@@ -24,13 +34,12 @@ internal sealed class Callers(IngestMetrics metrics)
     private int _tokens;
     private CallerMetrics? _other;
 
-    /// <summary>The caller of a secret.</summary>
-    /// <param name="name">The secret's name, or null.</param>
+    /// <summary>The caller of a secret, by the secret's name.</summary>
     public Caller OfSecret(string? name) => name is null ? new Caller(null, metrics.Unnamed) : Find(name) ?? Add(name, isSecret: true);
 
-    /// <summary>The caller of a token; null for a principal without <see cref="CallerClaim"/>.</summary>
+    /// <summary>The caller of a token; null for a principal without <see cref="Scopes.CallerType"/>.</summary>
     public Caller? Of(ClaimsPrincipal principal) =>
-        principal.FindFirst(CallerClaim.Type)?.Value is not { Length: > 0 } name ? null : Find(name) ?? Add(name, isSecret: false);
+        principal.FindFirst(Scopes.CallerType)?.Value is not { Length: > 0 } name ? null : Find(name) ?? Add(name, isSecret: false);
 
     private Caller? Find(string name) => _byName.GetValueOrDefault(name);
 

@@ -9,19 +9,13 @@ namespace RevenueAspire.Api.Access;
 /// unavailable. Thread-safe.</summary>
 /// <remarks>The library's own manager answers 401 to the first token of a new key, and does not report whether the server is available. Here a token with an
 /// unknown key waits until the keys have been read again.</remarks>
-/// <param name="tokens">Cleared when the keys change.</param>
-/// <param name="time">The clock.</param>
-/// <param name="logger">Logs when the server becomes unavailable, and when it is available again.</param>
 internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider time, ILogger<IdentityServer> logger)
     : BackgroundService, IConfigurationManager<OpenIdConnectConfiguration>
 {
     /// <summary>Interval between reads. A key that the server withdraws is accepted for at most this long, unless the server is unavailable.</summary>
     public static readonly TimeSpan DefaultInterval = TimeSpan.FromMinutes(5);
 
-    /// <summary>Timeout of one read.</summary>
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
-
-    /// <summary>Pause after a failed read.</summary>
+    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(5);
 
     /// <summary>Minimum interval between reads that unknown keys trigger, so forged tokens cannot flood the identity server.</summary>
@@ -56,20 +50,14 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
     /// <returns>False while no keys are known.</returns>
     public async Task<bool> PrepareAsync(string? keyId)
     {
-        if (_configuration is not { } known)
+        if (_configuration is not { } known || (keyId is not null && known.SigningKeys.All(key => key.KeyId != keyId)))
         {
-            // The background loop retries every few seconds.
-            await _reading;
-        }
-        else if (keyId is not null && known.SigningKeys.All(key => key.KeyId != keyId))
-        {
-            await ReadOnDemandAsync();
+            await ReadAsync(isDemanded: true);
         }
 
         return HasKeys;
     }
 
-    /// <inheritdoc/>
     public Task<OpenIdConnectConfiguration> GetConfigurationAsync(CancellationToken cancel) =>
         Task.FromResult(_configuration ?? throw new InvalidOperationException("Call PrepareAsync first."));
 
@@ -78,33 +66,23 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
     {
     }
 
-    /// <inheritdoc/>
-    public override Task StartAsync(CancellationToken cancellationToken)
-    {
-        // The start does not wait for this read. The first request joins it.
-        _ = ReadAsync();
-        return base.StartAsync(cancellationToken);
-    }
-
-    /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        // StartAsync has begun the first read.
-        await _reading;
         while (true)
         {
-            await Task.Delay(Failure is null ? _interval : RetryInterval, time, stoppingToken);
             await ReadAsync();
+            await Task.Delay(Failure is null ? _interval : RetryInterval, time, stoppingToken);
         }
     }
 
-    private Task ReadOnDemandAsync()
+    /// <summary>Begins a read, or joins the current one.</summary>
+    private Task ReadAsync(bool isDemanded = false)
     {
         lock (_gate)
         {
-            if (_reading.IsCompleted && (_demandedAt is not { } last || time.GetElapsedTime(last) >= MinDemandInterval))
+            if (_reading.IsCompleted && (!isDemanded || _demandedAt is not { } last || time.GetElapsedTime(last) >= MinDemandInterval))
             {
-                _demandedAt = time.GetTimestamp();
+                _demandedAt = isDemanded ? time.GetTimestamp() : _demandedAt;
                 _reading = ReadOnceAsync();
             }
 
@@ -112,17 +90,9 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
         }
     }
 
-    private Task ReadAsync()
-    {
-        lock (_gate)
-        {
-            return _reading = _reading.IsCompleted ? ReadOnceAsync() : _reading;
-        }
-    }
-
     private async Task ReadOnceAsync()
     {
-        using var limit = new CancellationTokenSource(Limit, time);
+        using var limit = new CancellationTokenSource(ReadTimeout, time);
         try
         {
             var configuration = await OpenIdConnectConfigurationRetriever.GetAsync(_address, _retriever!, limit.Token);
@@ -150,7 +120,7 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
         }
         catch (OperationCanceledException)
         {
-            Fail($"no response within {Limit.TotalSeconds:0} s");
+            Fail($"no response within {ReadTimeout.TotalSeconds:0} s");
         }
         catch (Exception exception)
         {

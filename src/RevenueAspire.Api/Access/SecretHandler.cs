@@ -24,7 +24,7 @@ internal sealed class SecretHandler(
             claims.Add(new Claim(Scopes.Type, Scopes.Write));
             if (sender.Name is { } name)
             {
-                claims.Add(new Claim(CallerClaim.Type, name.Text));
+                claims.Add(new Claim(Scopes.CallerType, name.Text));
             }
         }
 

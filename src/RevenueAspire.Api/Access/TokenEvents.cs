@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.Extensions.Primitives;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using RevenueAspire.Api.Ingest;
@@ -9,32 +10,39 @@ namespace RevenueAspire.Api.Access;
 
 /// <summary>Extends the library's token validation: looks up the cache before it, and sets the claims or writes the answer after it. One instance per
 /// request.</summary>
-/// <param name="tokens">The validated tokens.</param>
-/// <param name="access">Provides the names of the secrets.</param>
-/// <param name="refusals">Writes the answers.</param>
-/// <param name="metrics">Counts refused sends.</param>
-/// <param name="identity">The source of the keys; null if the settings contain them.</param>
 internal sealed class TokenEvents(
     ValidTokens tokens, AccessControl access, AccessRefusals refusals, IngestMetrics metrics, IdentityServer? identity = null) : JwtBearerEvents
 {
     /// <summary>Tolerated clock difference between identity server and API.</summary>
     public static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(1);
 
+    /// <summary>Maximum length of a token, in characters. Identity servers usually issue one or two thousand, and more for a user with many groups.</summary>
+    private const int MaxLength = 16 << 10;
+
+    private const string Prefix = "Bearer ";
+
     private TokenCache _cache = tokens.Current;
     private string _token = "";
 
-    /// <inheritdoc/>
+    /// <summary>Whether the header occurs once and begins with <c>Bearer</c> (RFC 6750, 2.1). The token is the rest of the header.</summary>
+    public static bool TryFind(StringValues authorization, out ReadOnlySpan<char> token)
+    {
+        var isToken = authorization.Count == 1 && authorization[0]?.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) is true;
+        token = isToken ? authorization[0].AsSpan(Prefix.Length).Trim(' ') : default;
+        return isToken;
+    }
+
     public override async Task MessageReceived(MessageReceivedContext context)
     {
-        if (!BearerToken.TryFind(context.Request.Headers.Authorization, out var token))
+        if (!TryFind(context.Request.Headers.Authorization, out var token))
         {
             context.NoResult();
             return;
         }
 
-        if (token.Length > BearerToken.MaxLength)
+        if (token.Length > MaxLength)
         {
-            context.Fail(new TokenException($"The token is longer than {BearerToken.MaxLength} characters"));
+            context.Fail(new TokenException($"The token is longer than {MaxLength} characters"));
             return;
         }
 
@@ -56,31 +64,26 @@ internal sealed class TokenEvents(
         context.Token = _token;
     }
 
-    /// <inheritdoc/>
     public override Task TokenValidated(TokenValidatedContext context)
     {
         var token = (JsonWebToken)context.SecurityToken;
         var name = Find(token, "client_id") ?? Find(token, "azp") ?? Find(token, JwtRegisteredClaimNames.Sub);
-        if (name is null)
+        if (name is null || access.IsNameOfSecret(name))
         {
-            context.Fail(new TokenException("The token names no caller in client_id, azp or sub"));
+            context.Fail(new TokenException(name is null
+                ? "The token names no caller in client_id, azp or sub"
+                : "The caller of the token has the name of a secret in Ingest:Secrets"));
             return Task.CompletedTask;
         }
 
-        if (access.IsNameOfSecret(name))
-        {
-            context.Fail(new TokenException("The caller of the token has the name of a secret in Ingest:Secrets"));
-            return Task.CompletedTask;
-        }
-
-        List<Claim> claims = [new(CallerClaim.Type, name)];
+        List<Claim> claims = [new(Scopes.CallerType, name)];
         if (Find(token, JwtRegisteredClaimNames.Sub) is { } subject)
         {
             claims.Add(new Claim(JwtRegisteredClaimNames.Sub, subject));
         }
 
         claims.AddRange(token.Claims.Where(claim => claim.Type is "scope" or "scp").SelectMany(claim => claim.Value.Split(' ')).Distinct()
-            .Where(Scopes.All.ContainsKey).Select(scope => new Claim(Scopes.Type, scope)));
+            .Where(scope => scope is Scopes.Write or Scopes.Read or Scopes.ReadOwn).Select(scope => new Claim(Scopes.Type, scope)));
         var valid = new ValidToken(new ClaimsPrincipal(new ClaimsIdentity(claims, context.Scheme.Name)), EndOf(token));
         _cache.Add(_token, valid);
         context.Principal = valid.Caller;
@@ -88,7 +91,6 @@ internal sealed class TokenEvents(
         return Task.CompletedTask;
     }
 
-    /// <inheritdoc/>
     public override Task Challenge(JwtBearerChallengeContext context)
     {
         context.HandleResponse();
@@ -98,7 +100,6 @@ internal sealed class TokenEvents(
             : refusals.ChallengeAsync(context.HttpContext, Describe(context.AuthenticateFailure));
     }
 
-    /// <inheritdoc/>
     public override Task Forbidden(ForbiddenContext context)
     {
         IngestRequest.CountRefusal(context.HttpContext, metrics);

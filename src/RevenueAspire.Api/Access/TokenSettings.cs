@@ -79,7 +79,6 @@ internal static class TokenSettings
         if (HaveServer(builder.Configuration))
         {
             services.AddSingleton<IdentityServer>().AddHostedService(provider => provider.GetRequiredService<IdentityServer>());
-
             services.AddOptions<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme).PostConfigure<IdentityServer>((options, identity) =>
             {
                 identity.Use(options);
@@ -93,95 +92,43 @@ internal static class TokenSettings
     {
         var (name, address) = FindAddress(section);
         var issuers = ReadList(section, "ValidIssuer");
-        if (name is not null && !(Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"))
-        {
-            yield return $"{Section}:{name} must be a URL, such as https://login.example.com.";
-        }
-        else if (name is not null && !address!.StartsWith("https:", StringComparison.OrdinalIgnoreCase) && !MayUseHttp(section, environment))
-        {
-            yield return $"{Section}:{name} must begin with https: an attacker could replace keys that are read over http. "
-                + "Use http only in Development or for a server on this machine.";
-        }
-        else if (bool.TryParse(section["RequireHttpsMetadata"], out var requiresHttps) && !requiresHttps && !MayUseHttp(section, environment))
-        {
-            yield return $"{Section}:RequireHttpsMetadata must be true or absent: otherwise the authority's metadata could point to keys over http. "
-                + "Use false only in Development or for a server on this machine.";
-        }
-
-        if (name is null && !HasKeys(section))
-        {
-            yield return $"{Section} has neither Authority nor SigningKeys, so no token would be valid.";
-        }
-
-        if (name is null && issuers.Count == 0)
-        {
-            yield return $"{Section}:ValidIssuer is not set. Set it to the issuer of the tokens.";
-        }
-
-        if (ReadList(section, "ValidAudience").Count == 0)
-        {
-            yield return $"{Section}:ValidAudience is not set. Set it to the audience of this API's tokens. "
-                + "Without it, the API would accept tokens that the same issuer made for another service.";
-        }
-
-        foreach (var error in FindKeyErrors(section, issuers).Concat(FindValueErrors(section)))
-        {
-            yield return error;
-        }
-    }
-
-    private static IEnumerable<string> FindKeyErrors(IConfigurationSection section, List<string> issuers)
-    {
+        var isUrl = Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Scheme is "http" or "https";
+        var isHttp = isUrl && url!.Scheme == "http" && !MayUseHttp(section, environment);
+        var requiresHttps = section["RequireHttpsMetadata"];
+        List<(bool IsWrong, string Text)> checks =
+        [
+            (name is not null && !isUrl, $"{Section}:{name} must be a URL, such as https://login.example.com."),
+            (isHttp, $"{Section}:{name} must begin with https: an attacker could replace keys that are read over http. "
+                + "Use http only in Development or for a server on this machine."),
+            (!isHttp && bool.TryParse(requiresHttps, out var isRequired) && !isRequired && !MayUseHttp(section, environment),
+                $"{Section}:RequireHttpsMetadata must be true or absent: otherwise the authority's metadata could point to keys over http. "
+                + "Use false only in Development or for a server on this machine."),
+            (requiresHttps is not null && !bool.TryParse(requiresHttps, out _), $"{Section}:RequireHttpsMetadata must be true or false."),
+            (name is null && !HasKeys(section), $"{Section} has neither Authority nor SigningKeys, so no token would be valid."),
+            (name is null && issuers.Count == 0, $"{Section}:ValidIssuer is not set. Set it to the issuer of the tokens."),
+            (ReadList(section, "ValidAudience").Count == 0, $"{Section}:ValidAudience is not set. Set it to the audience of this API's tokens. "
+                + "Without it, the API would accept tokens that the same issuer made for another service."),
+            .. ((string[])["ValidateIssuer", "ValidateAudience"]).Select(setting => (
+                section[setting] is { } value && !(bool.TryParse(value, out var validates) && validates),
+                $"{Section}:{setting} must be true or absent. Otherwise the API would accept tokens made for other services.")),
+            .. ((string[])["IncludeErrorDetails", "MapInboundClaims", "RefreshOnIssuerKeyNotFound", "SaveToken"]).Select(setting => (
+                section[setting] is not null, $"{Section}:{setting} has no effect. Remove it.")),
+            .. ((string[])["BackchannelTimeout", "RefreshInterval"]).Select(setting => (
+                section[setting] is { } value
+                    && !(TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out var time) && time >= MinTime && time <= MaxTime),
+                $"{Section}:{setting} must be a time such as 00:00:05, from one second to one day.")),
+        ];
         HashSet<string> withKey = [];
         foreach (var key in section.GetSection("SigningKeys").GetChildren())
         {
-            var bytes = new byte[key["Value"]?.Length ?? 0];
-            if (!Convert.TryFromBase64String(key["Value"] ?? "", bytes, out var length) || length < MinKeyBytes)
-            {
-                yield return $"{key.Path}:Value must be a shared key of at least {MinKeyBytes} bytes in Base64.";
-            }
-
-            if (!issuers.Contains(key["Issuer"] ?? ""))
-            {
-                yield return $"{key.Path}:Issuer must be one of {Section}:ValidIssuers.";
-            }
-            else if (!withKey.Add(key["Issuer"]!))
-            {
-                yield return $"{key.Path}:Issuer has a key already. Configure one key per issuer.";
-            }
-        }
-    }
-
-    private static IEnumerable<string> FindValueErrors(IConfigurationSection section)
-    {
-        foreach (var name in (string[])["ValidateIssuer", "ValidateAudience"])
-        {
-            if (section[name] is { } value && !(bool.TryParse(value, out var validates) && validates))
-            {
-                yield return $"{Section}:{name} must be true or absent. Otherwise the API would accept tokens made for other services.";
-            }
+            var (value, issuer) = (key["Value"] ?? "", key["Issuer"] ?? "");
+            checks.Add((!Convert.TryFromBase64String(value, new byte[value.Length], out var length) || length < MinKeyBytes,
+                $"{key.Path}:Value must be a shared key of at least {MinKeyBytes} bytes in Base64."));
+            checks.Add((!issuers.Contains(issuer), $"{key.Path}:Issuer must be one of {Section}:ValidIssuers."));
+            checks.Add((!withKey.Add(issuer), $"{key.Path}:Issuer has a key already. Configure one key per issuer."));
         }
 
-        foreach (var name in (string[])["IncludeErrorDetails", "MapInboundClaims", "RefreshOnIssuerKeyNotFound", "SaveToken"])
-        {
-            if (section[name] is not null)
-            {
-                yield return $"{Section}:{name} has no effect. Remove it.";
-            }
-        }
-
-        if (section["RequireHttpsMetadata"] is { } requiresHttps && !bool.TryParse(requiresHttps, out _))
-        {
-            yield return $"{Section}:RequireHttpsMetadata must be true or false.";
-        }
-
-        foreach (var name in (string[])["BackchannelTimeout", "RefreshInterval"])
-        {
-            if (section[name] is { } value && !(TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out var time) && time >= MinTime && time <= MaxTime))
-            {
-                yield return $"{Section}:{name} must be a time such as 00:00:05, from one second to one day.";
-            }
-        }
+        return checks.Where(check => check.IsWrong).Select(check => check.Text);
     }
 
     /// <summary>The setting with the identity server's address. Like the library, it prefers MetadataAddress.</summary>

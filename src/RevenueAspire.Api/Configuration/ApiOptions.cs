@@ -33,11 +33,10 @@ internal sealed class ApiOptions : IValidatableObject
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (BatchMemoryBytes < Ingest.BatchMemory.Largest(MaxBatchBytes))
+        if (Ingest.BatchMemory.For(MaxBatchBytes) is var needed && BatchMemoryBytes < needed)
         {
             yield return new ValidationResult(
-                $"must be at least {Ingest.BatchMemory.Largest(MaxBatchBytes)}, or the API could never accept a batch of MaxBatchBytes ({MaxBatchBytes}).",
-                [nameof(BatchMemoryBytes)]);
+                $"must be at least {needed}, or the API could never accept a batch of MaxBatchBytes ({MaxBatchBytes}).", [nameof(BatchMemoryBytes)]);
         }
     }
 }

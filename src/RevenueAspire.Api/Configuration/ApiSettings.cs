@@ -11,7 +11,7 @@ internal static class ApiSettings
     private const string DefaultUrl = "http://localhost:8000";
 
     /// <summary>Registers the options, and a default address if none is set.</summary>
-    public static WebApplicationBuilder AddSettings(this WebApplicationBuilder builder)
+    public static void AddSettings(this WebApplicationBuilder builder)
     {
         var configuration = builder.Configuration;
         builder.Services.AddAnnotatedOptions<ApiOptions>(ApiOptions.Section);
@@ -24,8 +24,6 @@ internal static class ApiSettings
         {
             builder.WebHost.UseUrls(DefaultUrl);
         }
-
-        return builder;
     }
 
     private static bool HasAddress(ConfigurationManager configuration) =>

@@ -50,46 +50,32 @@ internal sealed class IngestOptions
 
     /// <summary>The errors in the settings. Each names the setting, and none shows a secret.</summary>
     /// <param name="requiresSecret">False if tokens are configured, so clients can send events without a secret.</param>
-    public IEnumerable<string> FindErrors(bool requiresSecret)
+    public List<string> FindErrors(bool requiresSecret)
     {
-        if (requiresSecret && Secrets.Count == 0)
-        {
-            yield return $"{Section}:{nameof(Secrets)} is not set, and clients need a secret to send events. Set it, for example with "
+        List<string> errors = requiresSecret && Secrets.Count == 0
+            ? [$"{Section}:{nameof(Secrets)} is not set, and clients need a secret to send events. Set it, for example with "
                 + $"{Section}__{nameof(Secrets)}=... in the environment "
-                + "(the default \"secret\" works only with ASPNETCORE_ENVIRONMENT=Development), or configure tokens.";
-        }
-
-        var named = Secrets.Where(secret => secret.Name is not null).Select(secret => secret.Name!).Distinct();
-        foreach (var name in named.Where(name => name.Length > MaxNameLength || name.AsSpan().ContainsAnyExcept(NameCharacters)))
-        {
-            yield return $"{NameOf(name)}: a caller's name must have 1 to {MaxNameLength} characters: letters (a to z), digits, hyphens, underscores or full "
-                + "stops.";
-        }
-
-        if (named.Contains(Ingest.IngestMetrics.OtherName))
-        {
-            yield return $"{NameOf(Ingest.IngestMetrics.OtherName)}: metrics use this name for all further callers; choose another one.";
-        }
-
-        foreach (var shared in Secrets.GroupBy(secret => secret.Value, secret => secret.Name).Where(names => names.Distinct().Count() > 1))
-        {
-            yield return $"{string.Join(" and ", shared.Distinct().Select(NameOf))} hold the same secret. Give each caller a different one.";
-        }
-
-        foreach (var error in FindErrors(Secrets.Select(secret => (NameOf(secret.Name), secret.Value)))
-            .Concat(FindErrors(ReadSecrets.Select(secret => ($"{Section}:{nameof(ReadSecrets)}", secret)))))
-        {
-            yield return error;
-        }
+                + "(the default \"secret\" works only with ASPNETCORE_ENVIRONMENT=Development), or configure tokens."]
+            : [];
+        var names = Secrets.Select(secret => secret.Name).OfType<string>().Distinct();
+        errors.AddRange(
+        [
+            .. names.Where(name => name.Length > MaxNameLength || name.AsSpan().ContainsAnyExcept(NameCharacters)).Select(name =>
+                $"{NameOf(name)}: a caller's name must have 1 to {MaxNameLength} characters: letters (a to z), digits, hyphens, underscores or full stops."),
+            .. names.Where(name => name == Ingest.IngestMetrics.OtherName).Select(name =>
+                $"{NameOf(name)}: metrics use this name for all further callers; choose another one."),
+            .. Secrets.GroupBy(secret => secret.Value, secret => secret.Name).Where(shared => shared.Distinct().Count() > 1).Select(shared =>
+                $"{string.Join(" and ", shared.Distinct().Select(NameOf))} hold the same secret. Give each caller a different one."),
+            .. Secrets.Select(secret => (Setting: NameOf(secret.Name), secret.Value))
+                .Concat(ReadSecrets.Select(value => (Setting: $"{Section}:{nameof(ReadSecrets)}", Value: value)))
+                .Where(secret => !SecretSet.IsUsable(secret.Value)).Select(secret =>
+                    $"{secret.Setting} has an entry that no header can carry. A secret must have 1 to {SecretSet.MaxLength} ASCII characters, without control "
+                    + "characters and without spaces at its ends."),
+        ]);
+        return errors;
     }
 
     private static string NameOf(string? caller) => $"{Section}:{nameof(Secrets)}{(caller is null ? "" : ":" + caller)}";
-
-    private static IEnumerable<string> FindErrors(IEnumerable<(string Setting, string Value)> secrets) =>
-        from secret in secrets
-        where !SecretSet.IsUsable(secret.Value)
-        select $"{secret.Setting} has an entry that no header can carry. A secret must have 1 to {SecretSet.MaxLength} ASCII characters, without control "
-            + "characters and without spaces at its ends.";
 
     /// <summary>A key of digits is a list index. Names become lower case: configuration keys are case-insensitive, so two sources may spell the same name
     /// differently.</summary>
@@ -110,11 +96,10 @@ internal sealed class IngestOptions
 
 /// <summary>A secret that grants sending.</summary>
 /// <remarks>Not a record: its ToString would show the secret.</remarks>
-/// <param name="name">The caller's name, or null.</param>
 /// <param name="value">The whole value of the Authorization header.</param>
 internal sealed class IngestSecret(string? name, string value)
 {
-    public string? Name { get; } = name;
+    public string? Name => name;
 
-    public string Value { get; } = value;
+    public string Value => value;
 }

@@ -4,20 +4,24 @@ using RevenueAspire.Api.Access;
 
 namespace RevenueAspire.Api.Configuration;
 
-/// <summary>Limits of the events that callers may send (section <c>Limits</c>). Off by default.</summary>
-internal sealed class LimitsOptions : IValidatableObject
+/// <summary>The limit of a caller.</summary>
+internal class CallerLimit
 {
-    public const string Section = "Limits";
+    protected const int MaxEvents = 1_000_000_000;
 
-    private const int MaxEvents = 1_000_000_000;
-
-    /// <summary>Maximum long-term rate of a caller, in events per second; null: no limit.</summary>
+    /// <summary>Maximum long-term rate, in events per second; null: no limit.</summary>
     [Range(1, MaxEvents)]
     public int? EventsPerSecond { get; set; }
 
-    /// <summary>Maximum number of events that a caller may send at once after a pause; null: the number allowed per second.</summary>
+    /// <summary>Maximum number of events at once after a pause; null: the number allowed per second.</summary>
     [Range(1, MaxEvents)]
     public int? Burst { get; set; }
+}
+
+/// <summary>Limits of the events that callers may send (section <c>Limits</c>): the limit of each caller, off by default.</summary>
+internal sealed class LimitsOptions : CallerLimit, IValidatableObject
+{
+    public const string Section = "Limits";
 
     /// <summary>Limits per caller name. They replace the general limit.</summary>
     public Dictionary<string, CallerLimit> Callers { get; set; } = [];
@@ -30,30 +34,17 @@ internal sealed class LimitsOptions : IValidatableObject
             yield return new ValidationResult($"needs {Section}:{nameof(EventsPerSecond)}.", [nameof(Burst)]);
         }
 
-        foreach (var (name, limit) in Callers)
+        var wrong =
+            from caller in Callers
+            from setting in ((string Name, int? Value)[])
+                [(nameof(EventsPerSecond), caller.Value.EventsPerSecond ?? 0), (nameof(Burst), caller.Value.Burst)]
+            where setting.Value is < 1 or > MaxEvents
+            select new ValidationResult($"must be between 1 and {MaxEvents}.", [$"{nameof(Callers)}:{caller.Key}:{setting.Name}"]);
+        foreach (var result in wrong)
         {
-            var setting = $"{nameof(Callers)}:{name}:";
-            if (limit.EventsPerSecond is null or < 1 or > MaxEvents)
-            {
-                yield return new ValidationResult($"must be between 1 and {MaxEvents}.", [setting + nameof(CallerLimit.EventsPerSecond)]);
-            }
-
-            if (limit.Burst is < 1 or > MaxEvents)
-            {
-                yield return new ValidationResult($"must be between 1 and {MaxEvents}.", [setting + nameof(CallerLimit.Burst)]);
-            }
+            yield return result;
         }
     }
-}
-
-/// <summary>The limit of one caller.</summary>
-internal sealed class CallerLimit
-{
-    /// <inheritdoc cref="LimitsOptions.EventsPerSecond"/>
-    public int? EventsPerSecond { get; set; }
-
-    /// <inheritdoc cref="LimitsOptions.Burst"/>
-    public int? Burst { get; set; }
 }
 
 /// <summary>Refuses settings that have no effect because a name in them is wrong.</summary>

@@ -12,15 +12,8 @@ internal static partial class ErrorResponses
 {
     private const int DatabaseRetrySeconds = 1;
 
-    /// <summary>Registers the problem details for requests that Kestrel refuses.</summary>
-    public static WebApplicationBuilder AddErrorResponses(this WebApplicationBuilder builder)
-    {
-        builder.Services.AddSingleton<DiagnosticSource, ServerRefusals>();
-        return builder;
-    }
-
     /// <summary>Call it before mapping any endpoint.</summary>
-    public static WebApplication UseErrorResponses(this WebApplication app)
+    public static void UseErrorResponses(this WebApplication app)
     {
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ErrorResponses));
         app.UseExceptionHandler(new ExceptionHandlerOptions
@@ -30,7 +23,6 @@ internal static partial class ErrorResponses
         });
         app.UseStatusCodePages(status => AnswerUnroutedAsync(status.HttpContext));
         app.UseRouting();
-        return app;
     }
 
     /// <summary>Answers a request that failed with an exception. If the exception is a bug, logs it. The answer reveals no internals.</summary>

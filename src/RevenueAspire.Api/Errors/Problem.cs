@@ -1,15 +1,11 @@
+using System.Globalization;
 using Microsoft.AspNetCore.WebUtilities;
 using RevenueAspire.Api.Ingest;
+using RevenueAspire.Api.Requests;
 
 namespace RevenueAspire.Api.Errors;
 
 /// <summary>An error in the format of RFC 9457 (<c>application/problem+json</c>), with the name of the invalid field.</summary>
-/// <param name="Status">The HTTP status code.</param>
-/// <param name="Title">The status code's name.</param>
-/// <param name="Detail">The cause and, unless obvious, the remedy.</param>
-/// <param name="Field">The invalid field, parameter or header, or absent.</param>
-/// <param name="RejectedCount">For a batch without a valid event: the number of rejected lines.</param>
-/// <param name="Rejected">For a batch without a valid event: the first rejected lines, as many as the caller requested.</param>
 internal sealed record Problem(
     int Status, string Title, string Detail, string? Field = null, int? RejectedCount = null, IReadOnlyList<RejectedLine>? Rejected = null)
 {
@@ -18,4 +14,29 @@ internal sealed record Problem(
 
     /// <summary>RFC 9457: the problem has no meaning beyond its status code.</summary>
     public string Type { get; } = "about:blank";
+}
+
+/// <summary>Answers with problem details.</summary>
+internal static class ProblemResponse
+{
+    public const string ContentType = "application/problem+json";
+
+    private const int DefaultRetrySeconds = 5;
+
+    /// <summary>Answers with a status code, a text and the invalid field.</summary>
+    /// <param name="retryAfterSeconds">For 429 and 503, which always have <c>Retry-After</c>: its value; null for the default.</param>
+    public static Task WriteAsync(HttpContext context, int status, string detail, string? field = null, int? retryAfterSeconds = null) =>
+        WriteAsync(context, Problem.Of(status, detail, field), retryAfterSeconds);
+
+    public static Task WriteAsync(HttpContext context, Problem problem, int? retryAfterSeconds = null)
+    {
+        context.Response.StatusCode = problem.Status;
+        if (problem.Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)
+        {
+            context.Response.Headers.RetryAfter = (retryAfterSeconds ?? DefaultRetrySeconds).ToString(CultureInfo.InvariantCulture);
+        }
+
+        // Pass no cancellation token: after a disconnect, the write then completes without an exception.
+        return context.Response.WriteAsJsonAsync(problem, ApiJson.Of<Problem>(), ContentType);
+    }
 }

@@ -22,8 +22,6 @@ internal sealed class ServerRefusals : DiagnosticSource
 
     public override bool IsEnabled(string name) => name == BadRequest;
 
-    /// <param name="name">The name of the diagnostic event.</param>
-    /// <param name="value">The features of the refused request.</param>
     public override void Write(string name, object? value)
     {
         if (name == BadRequest && value is IFeatureCollection features

@@ -5,16 +5,14 @@ namespace RevenueAspire.Api.Health;
 /// <summary>The checks of <c>/health</c>, and the callers that see their details.</summary>
 internal static class HealthSetup
 {
-    public static WebApplicationBuilder AddHealth(this WebApplicationBuilder builder)
+    public static void AddHealth(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<LogStorage>();
+        builder.Services.AddSingleton<LogHealthCheck>();
         var checks = builder.Services.AddHealthChecks().AddCheck<LogHealthCheck>("log").AddCheck<DatabaseHealthCheck>("database");
         if (TokenSettings.HaveServer(builder.Configuration))
         {
             checks.AddCheck<IdentityHealthCheck>("tokens");
         }
-
-        return builder;
     }
 
     /// <summary>Whether the caller sees details, which include folders and disks. This requires the right to read, and credentials even if reads are open. In

@@ -8,12 +8,7 @@ internal sealed class IdentityHealthCheck(IdentityServer identity) : IHealthChec
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        var data = new Dictionary<string, object>();
-        if (identity.ReadAt is { } readAt)
-        {
-            data["keysReadAt"] = readAt;
-        }
-
+        Dictionary<string, object>? data = identity.ReadAt is { } readAt ? new() { ["keysReadAt"] = readAt } : null;
         return Task.FromResult((identity.Failure, identity.HasKeys) switch
         {
             (null, true) => HealthCheckResult.Healthy("tokens are accepted", data),

@@ -1,12 +1,16 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
 using RevenueAspire.Api.Reads;
 using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Health;
 
-/// <summary>Unhealthy while the log cannot be written, Degraded while a commit waits for a standby.</summary>
-internal sealed class LogHealthCheck(EventLogWriter log, LedgerGuard guard, LogStorage storage) : IHealthCheck
+/// <summary>Unhealthy while the log cannot be written, Degraded while a commit waits for a standby. A singleton: it looks up the file system only once.</summary>
+internal sealed class LogHealthCheck(EventLogWriter log, LedgerGuard guard, IOptions<EventLogOptions> options) : IHealthCheck
 {
+    /// <summary>Such as <c>ext4</c>. <c>unknown</c> if the machine does not report it, <c>postgres</c> for a log in Postgres.</summary>
+    private readonly string _fileSystem = options.Value.Engine == LogEngine.Postgres ? "postgres" : FindFileSystem(options.Value.Directory);
+
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(Check());
 
     private HealthCheckResult Check()
@@ -15,7 +19,7 @@ internal sealed class LogHealthCheck(EventLogWriter log, LedgerGuard guard, LogS
         {
             ["queueDepth"] = log.QueueDepth,
             ["openingFsyncMilliseconds"] = Math.Round(log.OpeningFsync.TotalMilliseconds, 3),
-            ["fileSystem"] = storage.FileSystem,
+            ["fileSystem"] = _fileSystem,
         };
         if (guard.Refusal is { } refusal)
         {
@@ -30,5 +34,17 @@ internal sealed class LogHealthCheck(EventLogWriter log, LedgerGuard guard, LogS
             WriterState.Failed => HealthCheckResult.Unhealthy($"the log cannot be written; the API retries automatically: {reason}", data: data),
             _ => HealthCheckResult.Unhealthy("the API is stopping", data: data),
         };
+    }
+
+    private static string FindFileSystem(string directory)
+    {
+        try
+        {
+            return new DriveInfo(directory).DriveFormat;
+        }
+        catch (Exception exception) when (exception is IOException or ArgumentException or UnauthorizedAccessException)
+        {
+            return "unknown";
+        }
     }
 }

@@ -8,14 +8,13 @@ namespace RevenueAspire.Api.History;
 /// <summary>The calls that read the history.</summary>
 internal static class HistoryApi
 {
-    public static WebApplicationBuilder AddHistory(this WebApplicationBuilder builder)
+    public static void AddHistory(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton(services => new HistoryQueries(services.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddSingleton<UserHistory>().AddSingleton<RevenueSteps>();
-        return builder;
     }
 
-    public static WebApplication MapHistory(this WebApplication app)
+    public static void MapHistory(this WebApplication app)
     {
         var history = app.Services.GetRequiredService<UserHistory>();
         var steps = app.Services.GetRequiredService<RevenueSteps>();
@@ -24,6 +23,5 @@ internal static class HistoryApi
         app.MapRead("/userEvents/{userid}/revenue", steps.HandleUserAsync, AccessPolicies.ReadUser);
         app.MapRead("/userRevenue", steps.HandleUserAsync, AccessPolicies.ReadUser);
         app.MapRead("/revenue", steps.HandleAllAsync);
-        return app;
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Reads;
@@ -9,10 +10,8 @@ namespace RevenueAspire.Api.History;
 internal static class HistoryText
 {
     /// <summary>RFC 3339 in UTC, without trailing zeros in the fraction of the second.</summary>
-    public static string Of(DateTime time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
-
-    /// <inheritdoc cref="Of(DateTime)"/>
-    public static string? Of(DateTime? time) => time is { } known ? Of(known) : null;
+    [return: NotNullIfNotNull(nameof(time))]
+    public static string? Of(DateTime? time) => time?.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
 
     /// <summary>The problem of a refused request.</summary>
     public static Problem ProblemOf(HistoryRefusal refusal, DateTime? retainedFrom)

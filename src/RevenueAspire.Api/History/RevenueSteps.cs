@@ -29,35 +29,34 @@ internal sealed class RevenueSteps(LedgerReader ledger) : IDisposable
             return;
         }
 
-        var result = await ReadAsync(userId, starts, step, context.RequestAborted);
-        await (result.Value is { } sums
-            ? context.Response.WriteAsJsonAsync(
-                new RevenueStepsAnswer(
-                    step switch { HistoryStep.Hour => "hour", HistoryStep.Day => "day", _ => "month" },
-                    [.. starts.SkipLast(1).Select(start => new RevenueStepAnswer(HistoryText.Of(start), sums.Sums.GetValueOrDefault(start, "0")))]),
-                ApiJson.Of<RevenueStepsAnswer>(), ContentTypes.Json)
-            : ProblemResponse.WriteAsync(context, HistoryText.ProblemOf(result.Refusal, result.RetainedFrom)));
-    }
-
-    private async Task<HistoryResult<HistorySums>> ReadAsync(string? userId, List<DateTime> starts, HistoryStep step, CancellationToken cancellationToken)
-    {
-        if (userId is not null)
+        if (userId is null && !await _all.WaitAsync(QueryLimit, context.RequestAborted))
         {
-            return await ledger.ReadHistorySumsAsync(userId, starts[0], starts[^1], step, QueryLimit, cancellationToken);
+            await ProblemResponse.WriteAsync(context, HistoryText.ProblemOf(HistoryRefusal.TooLong, retainedFrom: null));
+            return;
         }
 
-        if (!await _all.WaitAsync(QueryLimit, cancellationToken))
-        {
-            return new(null, HistoryRefusal.TooLong);
-        }
-
+        HistoryResult<HistorySums> result;
         try
         {
-            return await ledger.ReadHistorySumsAsync(null, starts[0], starts[^1], step, QueryLimit, cancellationToken);
+            result = await ledger.ReadAsync(
+                (HistoryQueries queries, CancellationToken cancellation) =>
+                    queries.ReadSumsAsync(userId, starts[0], starts[^1], step, QueryLimit, cancellation),
+                context.RequestAborted, QueryLimit + LedgerReader.ReadTimeout);
         }
         finally
         {
-            _all.Release();
+            if (userId is null)
+            {
+                _all.Release();
+            }
         }
+
+        await (result.Value is { } sums
+            ? context.Response.WriteAsJsonAsync(
+                new RevenueStepsAnswer(
+                    step.ToString().ToLowerInvariant(),
+                    [.. starts.SkipLast(1).Select(start => new RevenueStepAnswer(HistoryText.Of(start), sums.Sums.GetValueOrDefault(start, "0")))]),
+                ApiJson.Of<RevenueStepsAnswer>(), ContentTypes.Json)
+            : ProblemResponse.WriteAsync(context, HistoryText.ProblemOf(result.Refusal, result.RetainedFrom)));
     }
 }

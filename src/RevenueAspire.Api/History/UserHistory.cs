@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 using RevenueAspire.Api.Errors;
@@ -11,6 +12,8 @@ namespace RevenueAspire.Api.History;
 /// <summary><c>GET /userEvents/{userid}/history</c> and <c>GET /userHistory?userId=</c>: the events that make up a user's balance.</summary>
 internal sealed class UserHistory(LedgerReader ledger)
 {
+    private static readonly SearchValues<char> Special = SearchValues.Create(",\"\r\n");
+
     public async Task HandleAsync(HttpContext context)
     {
         DateTime? from = null, to = null;
@@ -27,7 +30,7 @@ internal sealed class UserHistory(LedgerReader ledger)
         var isCsv = ContentTypes.PrefersCsv(context.Request.Headers.Accept);
         var request = new HistoryRequest(
             userId, from, to, after, limit ?? (isCsv ? HistoryParameters.MaxLimit : HistoryParameters.DefaultLimit));
-        var result = await ledger.ReadHistoryAsync(request, context.RequestAborted);
+        var result = await ReadAsync(request, context.RequestAborted);
         context.Response.Headers.Vary = "Accept";
         if (result.Value is not { } page)
         {
@@ -58,12 +61,12 @@ internal sealed class UserHistory(LedgerReader ledger)
             return;
         }
 
-        var csv = new StringBuilder(HistoryCsv.Header);
+        var csv = new StringBuilder("time,name,value,balance,receipt\r\n");
         while (true)
         {
-            foreach (var item in page.Items)
+            foreach (var item in page.Items.Select(ToAnswer))
             {
-                HistoryCsv.Append(csv, ToAnswer(item));
+                csv.Append(CultureInfo.InvariantCulture, $"{item.Time},{ToCell(item.Name)},{item.Value},{item.Balance},{item.Receipt}\r\n");
             }
 
             await context.Response.WriteAsync(csv.ToString(), context.RequestAborted);
@@ -73,11 +76,21 @@ internal sealed class UserHistory(LedgerReader ledger)
             }
 
             csv.Clear();
-            var next = await ledger.ReadHistoryAsync(request with { After = page.Next }, context.RequestAborted);
+            var next = await ReadAsync(request with { After = page.Next }, context.RequestAborted);
 
             // Part of the list has been sent. This exception closes the connection, so the client notices that the rest is missing.
             page = next.Value ?? throw new LedgerUnavailableException($"the history changed while it was read ({next.Refusal})", null);
         }
+    }
+
+    private Task<HistoryResult<HistoryPage>> ReadAsync(HistoryRequest request, CancellationToken cancellationToken) =>
+        ledger.ReadAsync((HistoryQueries queries, CancellationToken cancellation) => queries.ReadPageAsync(request, cancellation), cancellationToken);
+
+    /// <summary>A cell of text (RFC 4180). If it begins like a formula, it gets an apostrophe, so that no spreadsheet evaluates it.</summary>
+    private static string ToCell(string text)
+    {
+        var safe = text is ['=' or '+' or '-' or '@' or '\t' or '\r' or '\n', ..] ? "'" + text : text;
+        return safe.AsSpan().ContainsAny(Special) ? $"\"{safe.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : safe;
     }
 
     private static HistoryItemAnswer ToAnswer(HistoryItem item) => new(

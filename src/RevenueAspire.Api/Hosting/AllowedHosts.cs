@@ -13,22 +13,21 @@ internal static class AllowedHosts
     private const string AnyHost = "*";
 
     /// <summary>Call it before any code reads the setting.</summary>
-    public static WebApplicationBuilder AddAllowedHosts(this WebApplicationBuilder builder)
+    public static void AddAllowedHosts(this WebApplicationBuilder builder)
     {
         builder.AddHostNames();
         builder.Services.Configure<HostFilteringOptions>(options => options.AllowedHosts = [AnyHost]);
-        return builder;
     }
 
     /// <summary>Call it before all other middleware. It adds nothing if every host is allowed.</summary>
-    public static WebApplication UseAllowedHosts(this WebApplication app)
+    public static void UseAllowedHosts(this WebApplication app)
     {
         var setting = app.Configuration[HostNames.Setting] ?? AnyHost;
         StringSegment[] hosts = [.. setting.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             .Select(host => new StringSegment(host))];
         if (hosts is [] || hosts.Any(host => host.Value == AnyHost))
         {
-            return app;
+            return;
         }
 
         app.Use(next => context =>
@@ -40,6 +39,5 @@ internal static class AllowedHosts
                 : SocketThreads.CompleteOnPoolAsync(ProblemResponse.WriteAsync(
                     context, StatusCodes.Status400BadRequest, $"Host: this name is not in the setting {HostNames.Setting} of the API.", "Host"));
         });
-        return app;
     }
 }

@@ -1,10 +1,9 @@
-using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Options;
 
 namespace RevenueAspire.Api.Hosting;
 
@@ -97,7 +96,7 @@ internal sealed class BoundedListener : IConnectionListener
         return default;
     }
 
-    private Connection Open(Socket socket)
+    private ConnectionContext Open(Socket socket)
     {
         try
         {
@@ -106,7 +105,7 @@ internal sealed class BoundedListener : IConnectionListener
                 socket.NoDelay = _noDelay;
             }
 
-            return new Connection(_factory.Create(socket), _connections);
+            return _factory.Create(socket);
         }
         catch
         {
@@ -120,44 +119,14 @@ internal sealed class BoundedListener : IConnectionListener
     /// memory, so each request would allocate more.</summary>
     [UnsafeAccessor(UnsafeAccessorKind.Constructor)]
     private static extern SocketConnectionFactoryOptions CreateOptions(SocketTransportOptions options);
+}
 
-    /// <summary>A connection that is counted until its socket is closed.</summary>
-    private sealed class Connection(ConnectionContext inner, OpenConnections connections) : ConnectionContext
-    {
-        private int _closed;
+/// <summary>Kestrel's sockets, with a listener that reserves descriptors for the log.</summary>
+internal sealed class BoundedSockets(IOptions<SocketTransportOptions> options, OpenConnections connections, ILoggerFactory loggers)
+    : IConnectionListenerFactory, IConnectionListenerFactorySelector
+{
+    public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint or UnixDomainSocketEndPoint or FileHandleEndPoint;
 
-        public override string ConnectionId { get => inner.ConnectionId; set => inner.ConnectionId = value; }
-
-        public override IFeatureCollection Features => inner.Features;
-
-        public override IDictionary<object, object?> Items { get => inner.Items; set => inner.Items = value; }
-
-        public override IDuplexPipe Transport { get => inner.Transport; set => inner.Transport = value; }
-
-        public override CancellationToken ConnectionClosed { get => inner.ConnectionClosed; set => inner.ConnectionClosed = value; }
-
-        public override EndPoint? LocalEndPoint { get => inner.LocalEndPoint; set => inner.LocalEndPoint = value; }
-
-        public override EndPoint? RemoteEndPoint { get => inner.RemoteEndPoint; set => inner.RemoteEndPoint = value; }
-
-        public override void Abort() => inner.Abort();
-
-        public override void Abort(ConnectionAbortedException abortReason) => inner.Abort(abortReason);
-
-        public override async ValueTask DisposeAsync()
-        {
-            try
-            {
-                await inner.DisposeAsync();
-                await base.DisposeAsync();
-            }
-            finally
-            {
-                if (Interlocked.Exchange(ref _closed, 1) == 0)
-                {
-                    connections.Remove();
-                }
-            }
-        }
-    }
+    public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
+        ValueTask.FromResult<IConnectionListener>(new BoundedListener(endpoint, options.Value, connections, loggers));
 }

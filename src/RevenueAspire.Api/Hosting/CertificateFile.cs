@@ -32,7 +32,6 @@ internal sealed partial class CertificateFile
     /// <summary>Loads a certificate from Kestrel's settings.</summary>
     /// <param name="section">The section with <c>Path</c>, <c>KeyPath</c> and <c>Password</c>.</param>
     /// <param name="folder">The base of relative paths.</param>
-    /// <param name="logger">Logs each renewal, and each file that cannot be used.</param>
     /// <returns>Null if the section names no file.</returns>
     /// <exception cref="UserErrorException">The files cannot be used; the message names the setting.</exception>
     public static CertificateFile? Open(IConfigurationSection section, string folder, ILogger<CertificateFile> logger)

@@ -7,7 +7,7 @@ namespace RevenueAspire.Api.Hosting;
 internal static class Certificates
 {
     /// <summary>Watches the files of <c>Kestrel:Certificates:Default</c> and of <c>Kestrel:Endpoints:NAME:Certificate</c>.</summary>
-    public static WebApplicationBuilder AddCertificates(this WebApplicationBuilder builder)
+    public static void AddCertificates(this WebApplicationBuilder builder)
     {
         var settings = builder.Configuration.GetSection("Kestrel");
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -38,7 +38,6 @@ internal static class Certificates
 
             CertificateFile? Open(IConfigurationSection section) => CertificateFile.Open(section, builder.Environment.ContentRootPath, logger);
         });
-        return builder;
     }
 
     /// <summary>Whether all connections of the endpoint use one certificate file. False if the host name selects it (<c>Sni</c>) or a certificate store

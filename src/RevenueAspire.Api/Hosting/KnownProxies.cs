@@ -12,7 +12,7 @@ internal static class KnownProxies
 
     /// <summary>Reads the setting, a list of addresses and networks.</summary>
     /// <exception cref="UserErrorException">An entry is neither an address nor a network.</exception>
-    public static WebApplicationBuilder AddKnownProxies(this WebApplicationBuilder builder)
+    public static void AddKnownProxies(this WebApplicationBuilder builder)
     {
         var section = builder.Configuration.GetSection(Setting);
         var networks = (section.Get<string[]>() ?? (section.Value is { Length: > 0 } single ? [single] : [])).Select(Parse).ToArray();
@@ -29,7 +29,6 @@ internal static class KnownProxies
                 options.KnownIPNetworks.Add(network);
             }
         });
-        return builder;
     }
 
     private static IPNetwork Parse(string entry) =>

@@ -12,7 +12,7 @@ namespace RevenueAspire.Api.Hosting;
 /// <summary>Opens the log at start, and closes it when the API stops.</summary>
 internal static class LogHosting
 {
-    public static WebApplicationBuilder AddEventLog(this WebApplicationBuilder builder)
+    public static void AddEventLog(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton(TimeProvider.System);
         // The container disposes the writer only after the server has finished its requests, so queued events are written and acknowledged first.
@@ -29,7 +29,6 @@ internal static class LogHosting
         }
 
         builder.Services.AddHostedService<LogRetentionService>();
-        return builder;
     }
 
     private static EventLogWriter StartInPostgres(IServiceProvider services)
@@ -45,12 +44,11 @@ internal static class LogHosting
     /// <summary>Validates every setting before it opens the log, so a wrong setting leaves no trace on disk.</summary>
     /// <exception cref="OptionsValidationException">A setting is wrong.</exception>
     /// <exception cref="EventLogException">The log cannot be opened.</exception>
-    public static WebApplication OpenEventLog(this WebApplication app)
+    public static void OpenEventLog(this WebApplication app)
     {
         app.Services.GetRequiredService<IStartupValidator>().Validate();
         app.Services.GetRequiredService<AccessControl>();
         app.Services.GetRequiredService<EventTypes>();
         app.Services.GetRequiredService<EventLogWriter>();
-        return app;
     }
 }

@@ -8,39 +8,27 @@ namespace RevenueAspire.Api.Hosting;
 /// <remarks>The ledger's position is committed synchronously (rule M7), so it survives a crash of the database. The replication barrier also protects it
 /// against the loss of the database's machine. Several APIs may run this service for one database.</remarks>
 internal sealed partial class LogRetentionService(EventLogWriter log, LedgerReader ledger, TimeProvider time, ILogger<LogRetentionService> logger)
-    : BackgroundService
+    : StoppableService
 {
     private readonly Dictionary<Guid, long> _confirmed = [];
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(log.Retention.Interval, time);
-        try
+        while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
+            try
             {
-                await TryRemoveAsync(stoppingToken);
+                await log.Retention.RemoveAppliedAsync(FindAppliedAsync, stoppingToken);
             }
-        }
-        catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
-        {
-            // The API is stopping, as in SchemaSetup.
-        }
-    }
-
-    private async Task TryRemoveAsync(CancellationToken stoppingToken)
-    {
-        try
-        {
-            await log.Retention.RemoveAppliedAsync(FindAppliedAsync, stoppingToken);
-        }
-        catch (LedgerUnavailableException)
-        {
-            // LedgerReader has already logged this.
-        }
-        catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
-        {
-            LogRemovalFailed(logger, exception.Message);
+            catch (LedgerUnavailableException)
+            {
+                // LedgerReader has already logged this.
+            }
+            catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
+            {
+                LogRemovalFailed(logger, exception.Message);
+            }
         }
     }
 

@@ -1,9 +1,10 @@
 using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
 
 namespace RevenueAspire.Api.Hosting;
 
 /// <summary>Counts the connections of all listeners, and decides whether to accept another one. Thread-safe.</summary>
-internal sealed partial class OpenConnections(ILogger logger)
+internal sealed partial class OpenConnections(ILogger<BoundedListener> logger)
 {
     /// <summary>Descriptors that connections must leave free: the log opens up to five at once when a segment ends, and the runtime may still load
     /// assemblies.</summary>
@@ -23,7 +24,7 @@ internal sealed partial class OpenConnections(ILogger logger)
     public bool TryAdd(Socket socket)
     {
         var open = Interlocked.Increment(ref _open);
-        if (OperatingSystem.IsWindows() || socket.Handle < DescriptorLimit.Read() - ReservedDescriptors - open)
+        if (OperatingSystem.IsWindows() || socket.Handle < ProcessLimits.ReadDescriptors() - ReservedDescriptors - open)
         {
             return true;
         }
@@ -32,8 +33,21 @@ internal sealed partial class OpenConnections(ILogger logger)
         return false;
     }
 
-    /// <summary>Uncounts a connection after its socket is closed.</summary>
+    /// <summary>Uncounts a connection.</summary>
     public void Remove() => Interlocked.Decrement(ref _open);
+
+    /// <summary>The outermost middleware of a connection, which uncounts it at its end.</summary>
+    public ConnectionDelegate RemoveAfter(ConnectionDelegate next) => async connection =>
+    {
+        try
+        {
+            await next(connection);
+        }
+        finally
+        {
+            Remove();
+        }
+    };
 
     /// <summary>Logs a refused connection, at most one line per ten seconds.</summary>
     public void ReportRefused()
@@ -41,7 +55,7 @@ internal sealed partial class OpenConnections(ILogger logger)
         var (now, last) = (Environment.TickCount64, Interlocked.Read(ref _reportedAt));
         if (now - last >= ReportMilliseconds && Interlocked.CompareExchange(ref _reportedAt, now, last) == last)
         {
-            LogRefused(Volatile.Read(ref _open), DescriptorLimit.Read());
+            LogRefused(Volatile.Read(ref _open), ProcessLimits.ReadDescriptors());
         }
     }
 

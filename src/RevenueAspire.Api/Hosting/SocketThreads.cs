@@ -34,14 +34,13 @@ internal static class SocketThreads
     }
 
     /// <summary>Middleware that moves requests to the thread pool, after the work queued there.</summary>
-    public static WebApplication UseThreadPool(this WebApplication app)
+    public static void UseThreadPool(this WebApplication app)
     {
         app.Use(next => async context =>
         {
             await Task.Yield();
             await next(context);
         });
-        return app;
     }
 
     /// <summary>Continues on the thread pool; immediately if the caller already runs there.</summary>

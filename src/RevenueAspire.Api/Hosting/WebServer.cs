@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using RevenueAspire.Api.Errors;
 
 namespace RevenueAspire.Api.Hosting;
 
@@ -22,7 +24,7 @@ internal static class WebServer
     /// waiting.</summary>
     private const int MaxConnectionBufferBytes = 256 << 10;
 
-    public static WebApplicationBuilder AddWebServer(this WebApplicationBuilder builder)
+    public static void AddWebServer(this WebApplicationBuilder builder)
     {
         builder.WebHost.UseSockets(sockets =>
         {
@@ -34,10 +36,14 @@ internal static class WebServer
             sockets.UnsafePreferInlineScheduling = true;
         });
 
+        builder.Services.AddSingleton<DiagnosticSource, ServerRefusals>();
+
         // Kestrel prefers the factory that was registered last.
-        builder.Services.AddSingleton<IConnectionListenerFactory, BoundedSockets>();
+        builder.Services.AddSingleton<OpenConnections>().AddSingleton<IConnectionListenerFactory, BoundedSockets>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
+            var connections = kestrel.ApplicationServices.GetRequiredService<OpenConnections>();
+            kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(connections.RemoveAfter));
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(MinBodyBytesPerSecond, BodyGrace);
@@ -47,6 +53,5 @@ internal static class WebServer
             kestrel.Limits.MaxRequestHeaderCount = MaxHeaders;
             kestrel.Limits.MaxRequestBufferSize = MaxConnectionBufferBytes;
         });
-        return builder;
     }
 }

@@ -8,6 +8,12 @@ using RevenueAspire.Events;
 
 namespace RevenueAspire.Api.Ingest;
 
+/// <summary>The events of a batch are on disk.</summary>
+internal sealed record BatchAnswer(string Receipt, int Accepted, int RejectedCount, IReadOnlyList<RejectedLine> Rejected);
+
+/// <summary>A rejected line of a batch.</summary>
+internal sealed record RejectedLine(int Line, string Reason);
+
 /// <summary><c>POST /liveEvents</c>: many events as JSON Lines, appended as one atomic group.</summary>
 internal sealed class Batch(
     EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, CallerLimits limits, BatchMemory memory)
@@ -21,6 +27,9 @@ internal sealed class Batch(
 
     /// <summary>Memory to reserve at first for a body of unknown length.</summary>
     private const int UnknownBodyBytes = 1 << 20;
+
+    private const int DefaultListed = 100;
+    private const int MaxListed = 100_000;
 
     /// <summary>Other batches free their memory within seconds, as soon as they are written.</summary>
     private const int NoMemoryRetrySeconds = 2;
@@ -39,9 +48,10 @@ internal sealed class Batch(
             return;
         }
 
-        if (!ListedParameter.TryRead(context, out var listed))
+        if (ReadListed(context) is not { } listed)
         {
-            await IngestRequest.RefuseAsync(context, caller.Metrics, StatusCodes.Status400BadRequest, ListedParameter.Rule, ListedParameter.Name);
+            await IngestRequest.RefuseAsync(context, caller.Metrics, StatusCodes.Status400BadRequest,
+                $"listed: must be a single whole number from 1 to {MaxListed}. Nothing was appended.", "listed");
             return;
         }
 
@@ -76,8 +86,8 @@ internal sealed class Batch(
             return;
         }
 
-        metrics.CountBytes(lines.Length);
-        metrics.CountRejected(lines.RejectedCount);
+        metrics.Bytes.Add(lines.Length);
+        metrics.Rejected.Add(lines.RejectedCount);
         if (builder.Count == 0)
         {
             limits.Charge(caller, lines.RejectedCount);
@@ -104,7 +114,7 @@ internal sealed class Batch(
         }
         else
         {
-            metrics.CountRepeated(result.Accepted);
+            metrics.Repeated.Add(result.Accepted);
         }
 
         // For a repeat, the counts are those of the first attempt. The log does not store the list of rejected lines; the same body produces the same list.
@@ -152,6 +162,14 @@ internal sealed class Batch(
         });
         return read == BatchRead.Complete;
     }
+
+    /// <summary>Reads the maximum number of rejected lines in the answer; null if it is not a number in the range, or given twice.</summary>
+    private static int? ReadListed(HttpContext context) => RawTarget.FindParameters(context, "listed") switch
+    {
+        [] => DefaultListed,
+        [var text] => RawTarget.ReadNumber(text, MaxListed),
+        _ => null,
+    };
 
     private Task? RefuseBody(HttpContext context, CallerMetrics metrics, bool gzip)
     {

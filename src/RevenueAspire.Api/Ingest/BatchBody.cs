@@ -9,10 +9,7 @@ namespace RevenueAspire.Api.Ingest;
 /// <summary>The outcome of reading a batch.</summary>
 internal enum BatchRead
 {
-    /// <summary>The body is complete.</summary>
     Complete,
-
-    /// <summary>The decompressed body exceeds the limit of a batch.</summary>
     TooLarge,
 
     /// <summary>The memory for batches is exhausted.</summary>
@@ -20,8 +17,6 @@ internal enum BatchRead
 
     /// <summary>The compressed data is damaged or cut off, or has extra bytes at its end.</summary>
     BadGzip,
-
-    /// <summary>The body did not arrive in time.</summary>
     TooSlow,
 }
 
@@ -37,11 +32,6 @@ internal static class BatchBody
     static BatchBody() => AppContext.SetSwitch("System.IO.Compression.UseStrictValidation", true);
 
     /// <summary>Reads the request's body into lines.</summary>
-    /// <param name="request">The request; its body must be unread.</param>
-    /// <param name="gzip">Whether to decompress.</param>
-    /// <param name="lines">Receives the decompressed bytes.</param>
-    /// <param name="reservation">Grows with the body.</param>
-    /// <param name="maxBytes">Limit of the decompressed body.</param>
     /// <param name="timeout">Ends the read with <see cref="BatchRead.TooSlow"/>.</param>
     /// <exception cref="BadHttpRequestException">The body is cut off or malformed.</exception>
     public static async Task<BatchRead> ReadAsync(

@@ -7,7 +7,6 @@ namespace RevenueAspire.Api.Ingest;
 /// <summary>Splits a batch's body into lines as it arrives, and parses each line. Not thread-safe.</summary>
 /// <param name="builder">Receives the events; must be empty.</param>
 /// <param name="maxLineBytes">A line longer than this, without its LF or CRLF, is rejected and not held in memory.</param>
-/// <param name="hashed">Whether to hash the body.</param>
 /// <param name="maxListed">Maximum length of <see cref="Rejected"/>. All rejected lines are counted.</param>
 internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, bool hashed, int maxListed) : IDisposable
 {
@@ -143,7 +142,7 @@ internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, b
         RejectedCount++;
         if (_rejected.Count < maxListed)
         {
-            _rejected.Add(RejectedLine.Of(Lines, reason));
+            _rejected.Add(new RejectedLine(Lines, reason.Describe()));
         }
     }
 }

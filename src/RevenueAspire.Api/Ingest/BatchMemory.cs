@@ -20,12 +20,8 @@ internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider tim
     /// <summary>Bytes to reserve for a body of the given size.</summary>
     public static long For(long bodyBytes) => FixedBytes + (bodyBytes * MemoryPerBodyByte);
 
-    /// <summary>Bytes to reserve for the largest batch.</summary>
-    public static long Largest(int maxBatchBytes) => For(maxBatchBytes);
-
     /// <summary>Reserves memory at once, or waits for it.</summary>
     /// <param name="bytes">At most the total memory for batches.</param>
-    /// <param name="wait">Maximum wait.</param>
     /// <param name="cancellationToken">Stops the wait without a reservation.</param>
     /// <returns>The reservation, which the caller must dispose; null on timeout.</returns>
     public async ValueTask<Reservation?> ReserveAsync(long bytes, TimeSpan wait, CancellationToken cancellationToken)
@@ -49,53 +45,20 @@ internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider tim
         }
         catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {
-            if (TryRemove(waiter))
+            lock (_lock)
             {
-                return exception is TimeoutException ? null : throw new OperationCanceledException(cancellationToken);
+                if (_waiters.Remove(waiter))
+                {
+                    // This waiter may have been the only obstacle for later ones.
+                    Serve();
+                    return exception is TimeoutException ? null : throw new OperationCanceledException(cancellationToken);
+                }
             }
 
             // The memory was granted at the same moment. If the caller has disconnected, it disposes the reservation at once.
         }
 
         return new Reservation(this, bytes);
-    }
-
-    private bool TryRemove(Waiter waiter)
-    {
-        lock (_lock)
-        {
-            if (!_waiters.Remove(waiter))
-            {
-                return false;
-            }
-
-            // This waiter may have been the only obstacle for later ones.
-            Serve();
-            return true;
-        }
-    }
-
-    private bool TryTake(long bytes)
-    {
-        lock (_lock)
-        {
-            if (_free < bytes)
-            {
-                return false;
-            }
-
-            _free -= bytes;
-            return true;
-        }
-    }
-
-    private void GiveBack(long bytes)
-    {
-        lock (_lock)
-        {
-            _free += bytes;
-            Serve();
-        }
     }
 
     private void Serve()
@@ -122,25 +85,28 @@ internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider tim
         /// could deadlock.</summary>
         public bool TryGrowTo(long bodyBytes)
         {
-            var missing = For(bodyBytes) - _bytes;
-            if (missing <= 0)
+            lock (memory._lock)
             {
+                var missing = Math.Max(0, For(bodyBytes) - _bytes);
+                if (memory._free < missing)
+                {
+                    return false;
+                }
+
+                memory._free -= missing;
+                _bytes += missing;
                 return true;
             }
-
-            if (!memory.TryTake(missing))
-            {
-                return false;
-            }
-
-            _bytes += missing;
-            return true;
         }
 
         public void Dispose()
         {
-            memory.GiveBack(_bytes);
-            _bytes = 0;
+            lock (memory._lock)
+            {
+                memory._free += _bytes;
+                _bytes = 0;
+                memory.Serve();
+            }
         }
     }
 }

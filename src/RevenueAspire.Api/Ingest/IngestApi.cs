@@ -9,17 +9,16 @@ internal static class IngestApi
 {
     private const string SingleEventPath = "/liveEvent";
 
-    public static WebApplicationBuilder AddIngest(this WebApplicationBuilder builder)
+    public static void AddIngest(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<IngestMetrics>().AddSingleton<CallerLimits>().AddSingleton<BatchMemory>()
             .AddSingleton<SingleEvent>().AddSingleton<Batch>()
             .AddSingleton<KeyState>().AddHostedService<IngestReport>();
-        return builder;
     }
 
     /// <summary>Runs the endpoint of <c>POST /liveEvent</c> before routing and the other middleware, which cost more than the event. Call it first. It handles
     /// only the exact path, and callers with a secret or a token in the cache. Every other request reaches the same endpoint through the middleware.</summary>
-    public static WebApplication UseSingleEventShortcut(this WebApplication app)
+    public static void UseSingleEventShortcut(this WebApplication app)
     {
         RouteEndpoint? endpoint = null;
         var access = app.Services.GetRequiredService<AccessControl>();
@@ -39,15 +38,13 @@ internal static class IngestApi
             var handling = single.HandleAsync(context, caller);
             return handling.IsCompleted ? SocketThreads.CompleteOnPoolAsync(handling) : handling;
         });
-        return app;
     }
 
-    public static WebApplication MapIngest(this WebApplication app)
+    public static void MapIngest(this WebApplication app)
     {
         var services = app.Services;
         app.MapPost(SingleEventPath, services.GetRequiredService<SingleEvent>().HandleAsync).RequireAuthorization(AccessPolicies.Send);
         app.MapPost("/liveEvents", services.GetRequiredService<Batch>().HandleAsync).RequireAuthorization(AccessPolicies.Send);
         app.MapRead("/liveEvents/state", services.GetRequiredService<KeyState>().HandleAsync, AccessPolicies.Send);
-        return app;
     }
 }

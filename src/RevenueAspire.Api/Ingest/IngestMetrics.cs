@@ -35,9 +35,6 @@ internal sealed class IngestMetrics
         return added;
     }
 
-    /// <summary>Counts refused events of an unknown caller.</summary>
-    public void CountRefused(long events) => Unnamed.CountRefused(events);
-
     /// <summary>The sum over all callers. Each count is current, but together they are not a consistent snapshot.</summary>
     public IngestCounts Read() => _all.Aggregate(default(IngestCounts), (sum, caller) => sum + caller.Read());
 
@@ -54,14 +51,9 @@ internal sealed class IngestMetrics
         ];
     });
 
-    private IEnumerable<Measurement<long>> ObserveBytes() =>
-        _all.Select(caller => caller.Caller is { } name ? new Measurement<long>(caller.Bytes, CallerTag(name)) : new Measurement<long>(caller.Bytes));
+    private IEnumerable<Measurement<long>> ObserveBytes() => _all.Select(caller => Of(caller, caller.Bytes.Sum));
 
-    private static Measurement<long> Of(CallerMetrics caller, long value, string outcome)
-    {
-        var tag = new KeyValuePair<string, object?>("outcome", outcome);
-        return caller.Caller is { } name ? new Measurement<long>(value, tag, CallerTag(name)) : new Measurement<long>(value, tag);
-    }
-
-    private static KeyValuePair<string, object?> CallerTag(string name) => new("caller", name);
+    private static Measurement<long> Of(CallerMetrics caller, long value, string? outcome = null) => new(
+        value,
+        ((KeyValuePair<string, object?>[])[new("outcome", outcome), new("caller", caller.Caller)]).Where(tag => tag.Value is not null));
 }

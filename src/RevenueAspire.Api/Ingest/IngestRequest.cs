@@ -9,6 +9,11 @@ namespace RevenueAspire.Api.Ingest;
 /// <summary>Shared parts of the two POST calls: the checks before the body is read, and the error answers.</summary>
 internal static class IngestRequest
 {
+    private const string KeyHeader = "Idempotency-Key";
+
+    /// <summary>Maximum length of a key, in characters.</summary>
+    private const int MaxKeyLength = 128;
+
     /// <summary>After a full queue, which drains within milliseconds.</summary>
     private const int QueueFullRetrySeconds = 1;
 
@@ -26,24 +31,27 @@ internal static class IngestRequest
     {
         if (HttpMethods.IsPost(context.Request.Method))
         {
-            metrics.CountRefused(1);
+            metrics.Unnamed.Refused.Add(1);
             CloseUnlessCheap(context);
         }
     }
 
-    /// <summary>Reads the Idempotency-Key.</summary>
+    /// <summary>Reads the Idempotency-Key; null if the header is absent.</summary>
     /// <returns>Null if the body may be read, otherwise the pending refusal.</returns>
-    public static Task? RefuseKey(HttpContext context, CallerMetrics metrics, out string? key) =>
-        IdempotencyKey.TryRead(context.Request.Headers, out key)
+    public static Task? RefuseKey(HttpContext context, CallerMetrics metrics, out string? key)
+    {
+        var values = context.Request.Headers[KeyHeader];
+        key = values.Count == 0 ? null : values[0] ?? "";
+        return key is null || (values.Count == 1 && key.Length is > 0 and <= MaxKeyLength && !key.AsSpan().ContainsAnyExceptInRange('!', '~'))
             ? null
-            : RefuseAsync(
-                context, metrics, StatusCodes.Status400BadRequest,
-                $"{IdempotencyKey.Header}: must be given once, with 1 to {IdempotencyKey.MaxLength} visible ASCII characters.", IdempotencyKey.Header);
+            : RefuseAsync(context, metrics, StatusCodes.Status400BadRequest,
+                $"{KeyHeader}: must be given once, with 1 to {MaxKeyLength} visible ASCII characters.", KeyHeader);
+    }
 
     /// <summary>Refuses a request whose body is unread or only partly read.</summary>
     public static Task RefuseAsync(HttpContext context, CallerMetrics metrics, int status, string detail, string? field, int? retryAfterSeconds = null)
     {
-        metrics.CountRefused(1);
+        metrics.Refused.Add(1);
         CloseUnlessCheap(context);
         return ProblemResponse.WriteAsync(context, status, detail, field, retryAfterSeconds);
     }
@@ -52,13 +60,11 @@ internal static class IngestRequest
     public static bool IsBrokenBody(Exception exception) => exception is IOException or OperationCanceledException;
 
     /// <summary>Counts a body that could not be read.</summary>
-    /// <param name="metrics">The caller's counters.</param>
-    /// <param name="exception">An exception for which <see cref="IsBrokenBody"/> is true.</param>
     /// <returns>The exception to throw. Kestrel reports some malformed chunks, such as a size beyond 32 bits, as a stream error instead of a bad
     /// request.</returns>
     public static Exception CountBrokenBody(CallerMetrics metrics, Exception exception)
     {
-        metrics.CountRefused(1);
+        metrics.Refused.Add(1);
         return exception is IOException and not (BadHttpRequestException or ConnectionResetException)
             ? new BadHttpRequestException("The body is malformed or cut off.", StatusCodes.Status400BadRequest, exception)
             : exception;
@@ -68,18 +74,16 @@ internal static class IngestRequest
     public static string? TraceParent() => Activity.Current is { Recorded: true, IdFormat: ActivityIdFormat.W3C } span ? span.Id : null;
 
     /// <summary>Answers an append that did not succeed.</summary>
-    /// <param name="context">The request.</param>
-    /// <param name="metrics">The caller's counters.</param>
     /// <param name="result">Any result except Appended and Repeated.</param>
     /// <param name="events">Number of events in the group.</param>
     public static Task AnswerFailureAsync(HttpContext context, CallerMetrics metrics, AppendResult result, int events)
     {
-        metrics.CountRefused(events);
+        metrics.Refused.Add(events);
         return result.Status switch
         {
             AppendStatus.KeyConflict => ProblemResponse.WriteAsync(
-                context, StatusCodes.Status422UnprocessableEntity, $"{IdempotencyKey.Header}: this key was used with a different body. Nothing was appended.",
-                IdempotencyKey.Header),
+                context, StatusCodes.Status422UnprocessableEntity, $"{KeyHeader}: this key was used with a different body. Nothing was appended.",
+                KeyHeader),
             AppendStatus.QueueFull => ProblemResponse.WriteAsync(
                 context, StatusCodes.Status503ServiceUnavailable, "Too many events are waiting to be written. Nothing was appended; try again.",
                 retryAfterSeconds: QueueFullRetrySeconds),
@@ -91,7 +95,7 @@ internal static class IngestRequest
             AppendStatus.InDoubt => ProblemResponse.WriteAsync(
                 context, StatusCodes.Status503ServiceUnavailable,
                 "The log failed during the write, so the request may or may not have been appended. Repeat it only with the same "
-                    + $"{IdempotencyKey.Header}; without one it may count twice.",
+                    + $"{KeyHeader}; without one it may count twice.",
                 retryAfterSeconds: UnavailableRetrySeconds),
             _ => throw new UnreachableException($"{result.Status} is not a failure."),
         };

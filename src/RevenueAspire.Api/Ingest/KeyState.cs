@@ -6,11 +6,6 @@ using RevenueAspire.EventLog;
 namespace RevenueAspire.Api.Ingest;
 
 /// <summary>The range of remembered idempotency keys: the answer of <c>GET /liveEvents/state</c>.</summary>
-/// <param name="Id">The log's id, or the id of the shared key memory if several logs share their keys.</param>
-/// <param name="DurableMark">The durable mark, as an offset; for shared keys, the number of the newest key.</param>
-/// <param name="KeysFrom">The API remembers every key from this position on.</param>
-/// <param name="KeyWindow">Maximum number of remembered requests with a key.</param>
-/// <param name="KeysShared">Whether several processes, each with its log, share the keys. Receipts then name several logs, and are not positions.</param>
 internal sealed record KeyStateAnswer(string Id, long DurableMark, long KeysFrom, int KeyWindow, bool KeysShared);
 
 /// <summary><c>GET /liveEvents/state</c>: a client calls it before it repeats a request whose answer was lost. Stateless.</summary>

@@ -7,7 +7,6 @@ namespace RevenueAspire.Api.Ingest;
 
 /// <summary>Reads a pipe as a stream. Unlike the framework's pipe stream, it also completes the read that <see cref="PipeReader.CancelPendingRead"/> cancels,
 /// so Kestrel can drain the rest of the body.</summary>
-/// <param name="reader">The pipe.</param>
 /// <param name="tail">Bytes appended to the pipe's content.</param>
 internal sealed class PipeStream(PipeReader reader, ReadOnlyMemory<byte> tail) : ForwardStream
 {

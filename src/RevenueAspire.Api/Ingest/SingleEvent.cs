@@ -64,11 +64,11 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
 
             if (result.Status == AppendStatus.Appended)
             {
-                caller.Metrics.CountAccepted();
+                caller.Metrics.AcceptedSingly.Add(1);
             }
             else
             {
-                caller.Metrics.CountRepeated(1);
+                caller.Metrics.Repeated.Add(1);
             }
 
             await ReceiptWriter.WriteAsync(context.Response, result.Receipt);
@@ -143,8 +143,6 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
 
     /// <summary>Parses the body.</summary>
     /// <param name="body">The whole body, or its beginning if it exceeds the limit.</param>
-    /// <param name="caller">The sender of the event.</param>
-    /// <param name="key">The Idempotency-Key.</param>
     /// <param name="reason">The reason of the refusal; null if the body is too large.</param>
     /// <returns>Null for a refused body.</returns>
     private AppendGroup? Take(in ReadOnlySequence<byte> body, Caller caller, string? key, out RejectReason? reason)
@@ -155,7 +153,7 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
             return null;
         }
 
-        caller.Metrics.CountBytes(body.Length);
+        caller.Metrics.Bytes.Add(body.Length);
         var group = TryBuild(body, caller, key, out var rejected);
         reason = rejected;
         return group;
@@ -168,7 +166,7 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
             return RefuseTooLarge(context, metrics);
         }
 
-        metrics.CountRejected(1);
+        metrics.Rejected.Add(1);
         return rejected == RejectReason.None
             ? ProblemResponse.WriteAsync(context, StatusCodes.Status400BadRequest, "The body is empty: send one event as JSON.")
             : ProblemResponse.WriteAsync(context, StatusCodes.Status400BadRequest, rejected.Describe(), rejected.Field());

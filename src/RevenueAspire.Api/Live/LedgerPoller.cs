@@ -1,3 +1,4 @@
+using RevenueAspire.Api.Hosting;
 using RevenueAspire.Api.Reads;
 using RevenueAspire.EventLog;
 using RevenueAspire.Ledger;
@@ -7,7 +8,7 @@ namespace RevenueAspire.Api.Live;
 /// <summary>Polls the ledger's figures: every second while a viewer is connected, otherwise every ten seconds, so that the next viewer sees the last
 /// minutes.</summary>
 internal sealed partial class LedgerPoller(
-    LiveFeed feed, LedgerReader ledger, EventLogWriter log, TopUsers topUsers, TimeProvider time, ILogger<LedgerPoller> logger) : BackgroundService
+    LiveFeed feed, LedgerReader ledger, EventLogWriter log, TopUsers topUsers, TimeProvider time, ILogger<LedgerPoller> logger) : StoppableService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
@@ -17,37 +18,21 @@ internal sealed partial class LedgerPoller(
     private LiveSnapshot? _last;
     private long _lastTimestamp;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
-        try
+        while (true)
         {
-            while (true)
+            var began = time.GetTimestamp();
+            await PollAsync(stoppingToken);
+            await Task.WhenAny(feed.WatchedAsync(), Task.Delay(IdleInterval, time, stoppingToken));
+
+            // At most one poll per interval, even if many viewers connect.
+            if (Interval - time.GetElapsedTime(began) is { Ticks: > 0 } rest)
             {
-                var began = time.GetTimestamp();
-                try
-                {
-                    await PollAsync(stoppingToken);
-                }
-                catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
-                {
-                    // A bug here must not stop the API from accepting events. The page keeps its last figures.
-                    LogFiguresNotRead(logger, exception.Message);
-                }
-
-                await Task.WhenAny(feed.WatchedAsync(), Task.Delay(IdleInterval, time, stoppingToken));
-
-                // At most one poll per interval, even if many viewers connect.
-                if (Interval - time.GetElapsedTime(began) is { Ticks: > 0 } rest)
-                {
-                    await Task.Delay(rest, time, stoppingToken);
-                }
-
-                stoppingToken.ThrowIfCancellationRequested();
+                await Task.Delay(rest, time, stoppingToken);
             }
-        }
-        catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
-        {
-            // The API is stopping, as in SchemaSetup.
+
+            stoppingToken.ThrowIfCancellationRequested();
         }
     }
 
@@ -57,8 +42,11 @@ internal sealed partial class LedgerPoller(
         {
             // Read the ends of the logs first: events that arrive after this read must not enlarge the lag.
             var logs = await log.ListLogsAsync(stoppingToken).AsTask().WaitAsync(LedgerReader.ReadTimeout, stoppingToken);
-            var overview = await ledger.ReadOverviewAsync([.. logs.Select(each => each.LogId)], Rejects, stoppingToken);
-            var isHistoryKept = await ledger.IsHistoryKeptAsync(stoppingToken);
+            Guid[] sources = [.. logs.Select(each => each.LogId)];
+            var overview = await ledger.ReadAsync(
+                (OverviewQueries queries, CancellationToken cancellation) => queries.ReadAsync(sources, Rejects, cancellation), stoppingToken);
+            var isHistoryKept = await ledger.ReadAsync(
+                (HistoryQueries queries, CancellationToken cancellation) => queries.IsKeptAsync(cancellation), stoppingToken);
             if (feed.Viewers > 0)
             {
                 topUsers.Refresh(stoppingToken);
@@ -69,26 +57,25 @@ internal sealed partial class LedgerPoller(
             _lastTimestamp = now;
             feed.Publish(_last);
         }
-        catch (Exception exception) when (exception is LedgerUnavailableException or IOException or TimeoutException)
-        {
-            PublishUnavailable();
-        }
         catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
         {
-            // For example, the database has another schema.
-            LogFiguresNotRead(logger, exception.Message);
-            PublishUnavailable();
+            // A bug here must not stop the API from accepting events. The page keeps its last figures.
+            if (exception is not (LedgerUnavailableException or IOException or TimeoutException))
+            {
+                // For example, the database has another schema.
+                LogFiguresNotRead(logger, exception.Message);
+            }
+
+            feed.Publish((_last ?? new LiveSnapshot(0, "")) with
+            {
+                At = time.GetUtcNow().ToUnixTimeMilliseconds(),
+                State = LiveSnapshot.DatabaseAway,
+                EventsPerSecond = null,
+                LagBytes = null,
+                ProcessorsAtWork = null,
+            });
         }
     }
-
-    private void PublishUnavailable() => feed.Publish((_last ?? new LiveSnapshot(0, "")) with
-    {
-        At = time.GetUtcNow().ToUnixTimeMilliseconds(),
-        State = LiveSnapshot.DatabaseAway,
-        EventsPerSecond = null,
-        LagBytes = null,
-        ProcessorsAtWork = null,
-    });
 
     private LiveSnapshot ToSnapshot(LedgerOverview overview, IReadOnlyList<LogExtent> logs, bool isHistoryKept, TimeSpan? since) => new(
         time.GetUtcNow().ToUnixTimeMilliseconds(),

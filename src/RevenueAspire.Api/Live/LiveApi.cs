@@ -7,18 +7,16 @@ namespace RevenueAspire.Api.Live;
 /// <summary>The stream that the page at <c>/</c> shows.</summary>
 internal static class LiveApi
 {
-    public static WebApplicationBuilder AddLive(this WebApplicationBuilder builder)
+    public static void AddLive(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton(services => new OverviewQueries(services.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddSingleton<LiveFeed>().AddSingleton<TopUsers>().AddSingleton<LiveStream>();
         builder.Services.AddHostedService<LedgerPoller>();
-        return builder;
     }
 
-    public static WebApplication MapLive(this WebApplication app)
+    public static void MapLive(this WebApplication app)
     {
         // The request lasts as long as the viewer watches, which would distort the metrics of request durations.
         app.MapRead("/liveLedger", app.Services.GetRequiredService<LiveStream>().HandleAsync).DisableHttpMetrics();
-        return app;
     }
 }

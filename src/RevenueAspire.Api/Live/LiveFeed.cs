@@ -11,11 +11,14 @@ internal sealed class LiveFeed
     /// <summary>Maximum number of viewers at the same time; further viewers are refused.</summary>
     public const int MaxViewers = 200;
 
+    /// <summary>Ten minutes at one point per second.</summary>
+    public const int MaxPoints = 600;
+
     private readonly Lock _lock = new();
-    private readonly RecentSnapshots _recent = new();
+    private readonly Queue<LiveSnapshot> _recent = new(MaxPoints);
     private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _watched = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private LiveMessage _latest;
+    private (long Number, SseItem<string> Event) _latest;
     private int _viewers;
 
     public int Viewers => Volatile.Read(ref _viewers);
@@ -67,10 +70,15 @@ internal sealed class LiveFeed
         {
             if (snapshot.State == LiveSnapshot.Current)
             {
-                _recent.Add(snapshot);
+                if (_recent.Count == MaxPoints)
+                {
+                    _recent.Dequeue();
+                }
+
+                _recent.Enqueue(snapshot);
             }
 
-            _latest = new LiveMessage(_latest.Number + 1, item);
+            _latest = (_latest.Number + 1, item);
             (waiting, _next) = (_next, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         }
 
@@ -83,7 +91,11 @@ internal sealed class LiveFeed
         LiveHistory history;
         lock (_lock)
         {
-            history = _recent.ToHistory();
+            history = new LiveHistory(
+                [.. _recent.Select(point => point.At)],
+                [.. _recent.Select(point => point.TotalRevenue ?? "0")],
+                [.. _recent.Select(point => point.EventsPerSecond ?? 0)],
+                [.. _recent.Select(point => point.LagBytes ?? 0)]);
         }
 
         return new SseItem<string>(JsonSerializer.Serialize(history, ApiJson.Of<LiveHistory>()), "history");
@@ -91,8 +103,7 @@ internal sealed class LiveFeed
 
     /// <summary>Waits until the latest message differs from the viewer's last one.</summary>
     /// <param name="seen">Number of the viewer's last message; 0 for none.</param>
-    /// <param name="cancellationToken">Stops the waiting.</param>
-    public async ValueTask<LiveMessage> NextAsync(long seen, CancellationToken cancellationToken)
+    public async ValueTask<(long Number, SseItem<string> Event)> NextAsync(long seen, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -111,8 +122,3 @@ internal sealed class LiveFeed
         }
     }
 }
-
-/// <summary>A serialized snapshot.</summary>
-/// <param name="Number">From 1.</param>
-/// <param name="Event">Its server-sent event.</param>
-internal readonly record struct LiveMessage(long Number, SseItem<string> Event);

@@ -11,8 +11,6 @@ namespace RevenueAspire.Api.Live;
 /// <remarks>A viewer that stops reading uses only the connection's buffer. If it reads too slowly for too long, the server closes the connection.</remarks>
 internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostApplicationLifetime lifetime)
 {
-    public const string ContentType = "text/event-stream";
-
     private const int RetrySeconds = 30;
 
     public async Task HandleAsync(HttpContext context)
@@ -32,7 +30,7 @@ internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostAppli
             context.Response.Headers["X-Accel-Buffering"] = "no";
             if (HttpMethods.IsHead(context.Request.Method))
             {
-                context.Response.ContentType = ContentType;
+                context.Response.ContentType = "text/event-stream";
                 return;
             }
 

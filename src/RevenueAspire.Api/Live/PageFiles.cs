@@ -12,14 +12,13 @@ internal static class PageFiles
     private static readonly PathString[] Folders = ["/page", "/docs", "/vendor"];
 
     /// <summary>Call it after the setup of access and errors. Other paths than those of pages cause no disk access.</summary>
-    public static WebApplication UsePageFiles(this WebApplication app)
+    public static void UsePageFiles(this WebApplication app)
     {
         app.UseWhen(context => IsPage(context.Request.Path) && IsAsSent(context), files =>
         {
             files.UseDefaultFiles();
             files.UseStaticFiles(new StaticFileOptions { OnPrepareResponse = Protect });
         });
-        return app;
     }
 
     private static bool IsPage(PathString path) => path == "/" || Array.Exists(Folders, folder => path.StartsWithSegments(folder, StringComparison.Ordinal));

@@ -1,4 +1,5 @@
 using RevenueAspire.Api.Reads;
+using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Live;
 
@@ -37,7 +38,10 @@ internal sealed partial class TopUsers(LedgerReader ledger, TimeProvider time, I
         var at = time.GetUtcNow().ToUnixTimeMilliseconds();
         try
         {
-            if (await ledger.FindTopUsersAsync(Count, ScanLimit, cancellationToken) is { } users)
+            var users = await ledger.ReadAsync(
+                (OverviewQueries queries, CancellationToken cancellation) => queries.FindTopUsersAsync(Count, ScanLimit, cancellation), cancellationToken,
+                ScanLimit + LedgerReader.ReadTimeout);
+            if (users is not null)
             {
                 _latest = new LiveTopUsers(at, [.. users.Select(user => new LiveUser(user.UserId, user.Revenue))]);
             }

@@ -19,8 +19,6 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
 
     /// <summary>Waits until the ledger contains a record and all earlier ones.</summary>
     /// <param name="receipt">The record, of a log that this API knows.</param>
-    /// <param name="timeout">The longest wait.</param>
-    /// <param name="cancellationToken">Stops the waiting.</param>
     /// <returns>False after the timeout, or when the API stops.</returns>
     public async Task<bool> WaitAsync(Receipt receipt, TimeSpan timeout, CancellationToken cancellationToken)
     {
@@ -84,26 +82,22 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
                 await Task.Delay(interval, time, lifetime.ApplicationStopping);
             }
         }
-        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
-        {
-            End(waiter => waiter.Reached.TrySetResult(false));
-        }
         catch (Exception exception)
         {
-            // No code awaits this loop. So pass the exception to the waiting callers; the next caller starts the loop again.
-            LogPollFailed(logger, exception);
-            End(waiter => waiter.Reached.TrySetException(exception));
-        }
-    }
-
-    private void End(Action<Waiter> complete)
-    {
-        lock (_lock)
-        {
-            _polling = false;
-            foreach (var waiter in _waiters)
+            var isStopping = exception is OperationCanceledException && lifetime.ApplicationStopping.IsCancellationRequested;
+            if (!isStopping)
             {
-                complete(waiter);
+                // No code awaits this loop. So pass the exception to the waiting callers; the next caller starts the loop again.
+                LogPollFailed(logger, exception);
+            }
+
+            lock (_lock)
+            {
+                _polling = false;
+                foreach (var waiter in _waiters)
+                {
+                    _ = isStopping ? waiter.Reached.TrySetResult(false) : waiter.Reached.TrySetException(exception);
+                }
             }
         }
     }

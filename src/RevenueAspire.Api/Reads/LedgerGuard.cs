@@ -1,3 +1,4 @@
+using RevenueAspire.Api.Hosting;
 using RevenueAspire.EventLog;
 using RevenueAspire.EventLog.Storage;
 using RevenueAspire.Ledger;
@@ -12,7 +13,7 @@ namespace RevenueAspire.Api.Reads;
 /// </remarks>
 internal sealed partial class LedgerGuard(
     EventLogWriter log, LedgerReader ledger, IServiceProvider services, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<LedgerGuard> logger)
-        : BackgroundService
+    : StoppableService
 {
     /// <summary>Maximum time that the start waits for the first comparison. After that, the API accepts events without it.</summary>
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(1);
@@ -61,18 +62,11 @@ internal sealed partial class LedgerGuard(
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
-        try
+        while (true)
         {
-            while (true)
-            {
-                await Task.Delay(await CompareAsync(stoppingToken) ? Interval : IntervalUnavailable, time, stoppingToken);
-            }
-        }
-        catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
-        {
-            // The API is stopping, as in SchemaSetup.
+            await Task.Delay(await CompareAsync(stoppingToken) ? Interval : IntervalUnavailable, time, stoppingToken);
         }
     }
 

@@ -19,20 +19,24 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     /// <summary>0 not known yet, 1 available, 2 unavailable.</summary>
     private int _state;
 
-    /// <inheritdoc cref="LedgerQueries.FindRevenueAsync"/>
+    /// <summary>Runs a query.</summary>
+    /// <param name="read">The query, with <see cref="LedgerQueries"/>, <see cref="OverviewQueries"/> or <see cref="HistoryQueries"/>.</param>
+    /// <param name="limit">Maximum time, including the wait for a connection.</param>
     /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
-    public Task<string?> FindRevenueAsync(string userId, CancellationToken cancellationToken) =>
-        ReadAsync((queries, cancellation) => queries.FindRevenueAsync(userId, cancellation), cancellationToken);
-
-    /// <inheritdoc cref="LedgerQueries.FindSettledRevenueAsync"/>
-    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
-    public Task<string?> FindSettledRevenueAsync(string userId, CancellationToken cancellationToken) =>
-        ReadAsync((queries, cancellation) => queries.FindSettledRevenueAsync(userId, cancellation), cancellationToken);
+    public Task<T> ReadAsync<TQueries, T>(
+        Func<TQueries, CancellationToken, Task<T>> read, CancellationToken cancellationToken, TimeSpan? limit = null) where TQueries : notnull =>
+        UseAsync(
+            async cancellation =>
+            {
+                await _schemaTried.Task.WaitAsync(cancellation);
+                return await read(services.GetRequiredService<TQueries>(), cancellation);
+            },
+            limit ?? ReadTimeout, cancellationToken);
 
     /// <inheritdoc cref="LedgerQueries.FindAppliedThroughAsync"/>
     /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
     public Task<long?> FindAppliedThroughAsync(Guid logId, CancellationToken cancellationToken) =>
-        ReadAsync((queries, cancellation) => queries.FindAppliedThroughAsync(logId, cancellation), cancellationToken);
+        ReadAsync((LedgerQueries queries, CancellationToken cancellation) => queries.FindAppliedThroughAsync(logId, cancellation), cancellationToken);
 
     /// <inheritdoc cref="ReplicationBarrier.PassAsync"/>
     /// <exception cref="LedgerUnavailableException">The standbys did not confirm in time.</exception>
@@ -56,40 +60,6 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
             throw new LedgerUnavailableException($"The database's standbys did not confirm within {ReadTimeout.TotalSeconds} s.", exception);
         }
     }
-
-    /// <inheritdoc cref="LedgerQueries.FindRejectReasonAsync"/>
-    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
-    public Task<string?> FindRejectReasonAsync(Guid logId, long offset, CancellationToken cancellationToken) =>
-        ReadAsync((queries, cancellation) => queries.FindRejectReasonAsync(logId, offset, cancellation), cancellationToken);
-
-    /// <inheritdoc cref="OverviewQueries.ReadAsync"/>
-    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
-    public Task<LedgerOverview> ReadOverviewAsync(Guid[] sources, int rejects, CancellationToken cancellationToken) =>
-        ReadAsync((_, cancellation) => services.GetRequiredService<OverviewQueries>().ReadAsync(sources, rejects, cancellation), cancellationToken);
-
-    /// <inheritdoc cref="OverviewQueries.FindTopUsersAsync"/>
-    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
-    public Task<IReadOnlyList<UserBalance>?> FindTopUsersAsync(int count, TimeSpan limit, CancellationToken cancellationToken) =>
-        UseAsync(cancellation => services.GetRequiredService<OverviewQueries>().FindTopUsersAsync(count, limit, cancellation), limit + ReadTimeout,
-            cancellationToken);
-
-    /// <inheritdoc cref="HistoryQueries.IsKeptAsync"/>
-    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
-    public Task<bool> IsHistoryKeptAsync(CancellationToken cancellationToken) =>
-        ReadAsync((_, cancellation) => services.GetRequiredService<HistoryQueries>().IsKeptAsync(cancellation), cancellationToken);
-
-    /// <inheritdoc cref="HistoryQueries.ReadPageAsync"/>
-    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
-    public Task<HistoryResult<HistoryPage>> ReadHistoryAsync(HistoryRequest request, CancellationToken cancellationToken) =>
-        ReadAsync((_, cancellation) => services.GetRequiredService<HistoryQueries>().ReadPageAsync(request, cancellation), cancellationToken);
-
-    /// <inheritdoc cref="HistoryQueries.ReadSumsAsync"/>
-    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
-    public Task<HistoryResult<HistorySums>> ReadHistorySumsAsync(
-        string? userId, DateTime from, DateTime to, HistoryStep step, TimeSpan limit, CancellationToken cancellationToken) =>
-        UseAsync(
-            cancellation => services.GetRequiredService<HistoryQueries>().ReadSumsAsync(userId, from, to, step, limit, cancellation), limit + ReadTimeout,
-            cancellationToken);
 
     /// <summary>Checks tables and settings of the ledger, and reads the source of a log. Null when there is no ledger yet.</summary>
     /// <inheritdoc cref="ApplySchemaAsync"/>
@@ -124,15 +94,6 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         }
     }
 
-    private Task<T> ReadAsync<T>(Func<LedgerQueries, CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>
-        UseAsync(
-            async cancellation =>
-            {
-                await _schemaTried.Task.WaitAsync(cancellation);
-                return await read(services.GetRequiredService<LedgerQueries>(), cancellation);
-            },
-            ReadTimeout, cancellationToken);
-
     private async Task<T> UseAsync<T>(Func<CancellationToken, Task<T>> use, TimeSpan timeout, CancellationToken cancellationToken)
     {
         if (string.IsNullOrWhiteSpace(configuration.GetConnectionString(DatabaseExtensions.DatabaseName)))
@@ -157,15 +118,13 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
             DatabaseErrors.DropConnections(services.GetRequiredService<NpgsqlDataSource>(), exception);
             throw Unavailable(DatabaseErrors.Describe(exception), exception);
         }
-        catch (ArgumentException exception)
+        catch (Exception exception) when (exception is ArgumentException or IOException or AuthenticationException)
         {
-            // The driver's message about a connection string may contain its password.
-            throw Unavailable($"The driver does not accept a setting in ConnectionStrings:{DatabaseExtensions.DatabaseName}.", exception);
-        }
-        catch (Exception exception) when (exception is IOException or AuthenticationException)
-        {
-            // The driver throws these types after a failed handshake.
-            throw Unavailable(exception.Message, exception);
+            // A failed handshake, or a connection string that the driver does not accept. The driver's message about the latter may contain its password.
+            throw Unavailable(
+                exception is ArgumentException
+                    ? $"The driver does not accept a setting in ConnectionStrings:{DatabaseExtensions.DatabaseName}." : exception.Message,
+                exception);
         }
         finally
         {
@@ -202,9 +161,7 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
 }
 
 /// <summary>The ledger's state at one inspection.</summary>
-/// <param name="State">The ledger's location and faults.</param>
 /// <param name="Source">The log in the ledger; null when the ledger does not know it.</param>
-/// <param name="Durability">The server's settings for commits.</param>
 internal sealed record LedgerInspection(LedgerState State, LedgerSource? Source, ServerDurability Durability);
 
 /// <summary>The database is unavailable; a retry may help.</summary>

@@ -1,25 +1,14 @@
+using RevenueAspire.Api.Hosting;
+
 namespace RevenueAspire.Api.Reads;
 
 /// <summary>Applies the schema as soon as the database answers. The API does not wait for it.</summary>
-internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time, ILogger<SchemaSetup> logger) : BackgroundService
+internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time, ILogger<SchemaSetup> logger) : StoppableService
 {
     private static readonly TimeSpan RetryMin = TimeSpan.FromSeconds(0.5);
     private static readonly TimeSpan RetryMax = TimeSpan.FromSeconds(10);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        try
-        {
-            await RunAsync(stoppingToken);
-        }
-        catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
-        {
-            // The API is stopping, and the driver may report this with any exception. After a failed start, the host disposes the data source before it stops
-            // this service, and would otherwise report this exception as the cause.
-        }
-    }
-
-    private async Task RunAsync(CancellationToken stoppingToken)
+    protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         string? reported = null;
         for (var wait = RetryMin; ; wait = TimeSpan.FromTicks(Math.Min(wait.Ticks * 2, RetryMax.Ticks)))

@@ -3,6 +3,7 @@ using RevenueAspire.Api.Configuration;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Requests;
 using RevenueAspire.EventLog;
+using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Reads;
 
@@ -29,8 +30,10 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
             return;
         }
 
-        var revenue = await (after.Count > 0
-            ? ledger.FindSettledRevenueAsync(userId, context.RequestAborted) : ledger.FindRevenueAsync(userId, context.RequestAborted));
+        var revenue = await ledger.ReadAsync(
+            (LedgerQueries queries, CancellationToken cancellation) =>
+                after.Count > 0 ? queries.FindSettledRevenueAsync(userId, cancellation) : queries.FindRevenueAsync(userId, cancellation),
+            context.RequestAborted);
         await (revenue is null
             ? ProblemResponse.WriteAsync(context, StatusCodes.Status404NotFound, NoSuchUser, UserIdParameter.Name)
             : context.Response.WriteAsJsonAsync(new UserRevenue(userId, revenue), ApiJson.Of<UserRevenue>(), ContentTypes.Json));
@@ -45,7 +48,7 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
             return false;
         }
 
-        var (receipt, problem) = await ReceiptParameter.CheckAsync(parameters[0], plusIsSpace: true, "after", log, context.RequestAborted);
+        var (receipt, problem) = await Receipts.CheckAsync(parameters[0], plusIsSpace: true, "after", log, context.RequestAborted);
         if (problem is not null)
         {
             await ProblemResponse.WriteAsync(context, problem);

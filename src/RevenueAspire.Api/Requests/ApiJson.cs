@@ -10,10 +10,9 @@ using RevenueAspire.Api.Reads;
 
 namespace RevenueAspire.Api.Requests;
 
-/// <summary>The types of the API's answers.</summary>
+/// <summary>The types of the API's answers. The contract, wwwroot/openapi/v1.json, describes their fields.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(Problem))]
-[JsonSerializable(typeof(ReceiptAnswer))]
 [JsonSerializable(typeof(BatchAnswer))]
 [JsonSerializable(typeof(KeyStateAnswer))]
 [JsonSerializable(typeof(UserRevenue))]

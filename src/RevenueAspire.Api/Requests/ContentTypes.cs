@@ -18,21 +18,9 @@ internal static class ContentTypes
             return true;
         }
 
-        if (!MediaTypeHeaderValue.TryParse(contentType, out var parsed)
-            || (parsed.CharSet is { } charset && !charset.Trim('"').Equals("utf-8", StringComparison.OrdinalIgnoreCase)))
-        {
-            return false;
-        }
-
-        foreach (var type in types)
-        {
-            if (string.Equals(parsed.MediaType, type, StringComparison.OrdinalIgnoreCase))
-            {
-                return true;
-            }
-        }
-
-        return false;
+        return MediaTypeHeaderValue.TryParse(contentType, out var parsed)
+            && (parsed.CharSet is not { } charset || charset.Trim('"').Equals("utf-8", StringComparison.OrdinalIgnoreCase))
+            && types.Contains(parsed.MediaType, StringComparer.OrdinalIgnoreCase);
     }
 
     /// <summary>True if the Accept header names CSV and prefers no other type.</summary>
@@ -60,7 +48,5 @@ internal static class ContentTypes
 
     /// <summary>True when the body is compressed once, with gzip.</summary>
     public static bool IsGzip(StringValues contentEncoding) =>
-        contentEncoding.Count == 1
-        && (string.Equals(contentEncoding[0], "gzip", StringComparison.OrdinalIgnoreCase)
-            || string.Equals(contentEncoding[0], "x-gzip", StringComparison.OrdinalIgnoreCase));
+        contentEncoding is [{ } coding] && (coding.Equals("gzip", StringComparison.OrdinalIgnoreCase) || coding.Equals("x-gzip", StringComparison.OrdinalIgnoreCase));
 }

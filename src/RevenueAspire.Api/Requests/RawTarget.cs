@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -38,10 +39,12 @@ internal static class RawTarget
         return values;
     }
 
+    /// <summary>Reads a whole number from 1 to a maximum; null if the text is another one.</summary>
+    public static int? ReadNumber(string text, int max) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= max ? number : null;
+
     /// <summary>Decodes percent escapes once.</summary>
-    /// <param name="encoded">The text as sent.</param>
     /// <param name="plusIsSpace">True for a query, where form encoders write a space as a plus sign; false for a path, where a plus sign is literal.</param>
-    /// <param name="decoded">The text, or empty on failure.</param>
     /// <returns>False for an invalid escape, and for bytes that are not UTF-8.</returns>
     public static bool TryDecode(ReadOnlySpan<char> encoded, bool plusIsSpace, out string decoded)
     {
@@ -89,7 +92,7 @@ internal static class RawTarget
     /// <summary>Makes a request whose target is a whole URL equivalent to <c>GET /path</c>. Clients of a proxy send <c>GET http://host/path</c>.</summary>
     /// <remarks>The server decodes the path of a URL completely, including <c>%2F</c>, and turns a backslash into a slash. A path with dot segments stays as
     /// the server resolved it.</remarks>
-    public static WebApplication UseOriginPaths(this WebApplication app)
+    public static void UseOriginPaths(this WebApplication app)
     {
         app.Use(next => context =>
         {
@@ -101,7 +104,6 @@ internal static class RawTarget
 
             return next(context);
         });
-        return app;
     }
 
     private static bool HasDotSegment(ReadOnlySpan<char> path)

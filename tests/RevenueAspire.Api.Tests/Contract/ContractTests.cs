@@ -57,14 +57,14 @@ public sealed class ContractTests : IDisposable
         }
     }
 
-    /// <summary>Compares names, types and required members with the serializer's, for all types of answers except the history of the live page.</summary>
+    /// <summary>Compares names, types and required members with the serializer's, for all types that it writes except the history of the live page.</summary>
     [Fact]
     public async Task The_schemas_are_those_of_the_answers()
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
         var schemas = (await DocumentAsync(api)).GetProperty("components").GetProperty("schemas").EnumerateObject()
-            .Where(schema => schema.Name is not ("Event" or "Health")).ToDictionary(schema => schema.Name, schema => schema.Value);
+            .Where(schema => schema.Name is not ("Event" or "Health" or "ReceiptAnswer")).ToDictionary(schema => schema.Name, schema => schema.Value);
 
         var answers = typeof(ApiJsonContext).GetProperties().Where(property => property.PropertyType.BaseType == typeof(JsonTypeInfo))
             .Select(property => (JsonTypeInfo)property.GetValue(ApiJsonContext.Default)!)

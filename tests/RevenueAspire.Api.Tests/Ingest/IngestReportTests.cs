@@ -55,8 +55,8 @@ public sealed class IngestReportTests : IDisposable
             clock.Now = TimeSpan.FromSeconds(second);
             if (second is >= 30 and < 45)
             {
-                metrics.Unnamed.CountAccepted();
-                metrics.Unnamed.CountAccepted();
+                metrics.Unnamed.AcceptedSingly.Add(1);
+                metrics.Unnamed.AcceptedSingly.Add(1);
             }
 
             var before = _entries.Entries.Count;
@@ -66,7 +66,7 @@ public sealed class IngestReportTests : IDisposable
         }
 
         Assert.Equal(["30: 2 in 1", "40: 20 in 10", "50: 8 in 10"], lines);
-        metrics.CountRefused(1);
+        metrics.Unnamed.Refused.Add(1);
         report.Report(now: true);
         report.Report(now: true);
         Assert.Equal(4, _entries.Entries.Count);
