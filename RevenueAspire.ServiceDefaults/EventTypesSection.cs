@@ -8,7 +8,6 @@ namespace RevenueAspire.ServiceDefaults;
 /// <summary>The section <c>EventTypes</c>: event names, each with the sign 1 or -1. API and processors need the same section.</summary>
 public static class EventTypesSection
 {
-    /// <summary>The section's name.</summary>
     public const string Section = "EventTypes";
 
     /// <summary>Reads the section; without it, returns <see cref="EventTypes.Default"/>.</summary>

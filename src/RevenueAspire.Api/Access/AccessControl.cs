@@ -40,7 +40,6 @@ internal sealed partial class AccessControl : IDisposable
         }
     }
 
-    /// <summary>The kinds of credentials that the API accepts.</summary>
     public (bool Secrets, bool Tokens) Accepts => (!_ingest.Secrets.IsEmpty || !_reads.IsEmpty, _tokens is not null);
 
     /// <summary>Whether a secret has this name, ignoring case. A token's caller must not use it, since the name determines the owner of records, limits and
@@ -60,7 +59,6 @@ internal sealed partial class AccessControl : IDisposable
         return caller is not null;
     }
 
-    /// <summary>The caller of a request that may send events.</summary>
     public Caller CallerOf(HttpContext context) =>
         MayIngest(context.Request.Headers.Authorization, out var caller) ? caller : _callers.Of(context.User) ?? _callers.OfSecret(name: null);
 

@@ -34,7 +34,6 @@ internal sealed class Callers(IngestMetrics metrics)
     private int _tokens;
     private CallerMetrics? _other;
 
-    /// <summary>The caller of a secret, by the secret's name.</summary>
     public Caller OfSecret(string? name) => name is null ? new Caller(null, metrics.Unnamed) : Find(name) ?? Add(name, isSecret: true);
 
     /// <summary>The caller of a token; null for a principal without <see cref="Scopes.CallerType"/>.</summary>

@@ -38,7 +38,6 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
     /// <summary>Whether keys are known: true after the first successful read.</summary>
     public bool HasKeys => _configuration is not null;
 
-    /// <summary>Takes the address and the HTTP client from the options.</summary>
     public void Use(JwtBearerOptions options)
     {
         (_address, _interval) = (options.MetadataAddress, options.RefreshInterval);

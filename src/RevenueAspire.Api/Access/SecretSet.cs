@@ -9,7 +9,6 @@ namespace RevenueAspire.Api.Access;
 /// <summary>A set of secrets; any one grants access. Immutable and thread-safe.</summary>
 internal sealed class SecretSet
 {
-    /// <summary>Maximum length of a secret, in characters.</summary>
     public const int MaxLength = 256;
 
     /// <summary>One block of <see cref="MaxLength"/> bytes per secret, padded with zeros. Comparing whole blocks takes the same time for every secret, so the
@@ -19,7 +18,6 @@ internal sealed class SecretSet
     /// <param name="secrets">Secrets for which <see cref="IsUsable"/> is true.</param>
     public SecretSet(IEnumerable<string> secrets) => _blocks = [.. secrets.Select(ToBlock)];
 
-    /// <summary>True when the set is empty.</summary>
     public bool IsEmpty => _blocks.Length == 0;
 
     /// <summary>Whether a header can transmit the secret unchanged.</summary>

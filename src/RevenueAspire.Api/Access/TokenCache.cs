@@ -22,7 +22,6 @@ internal sealed record ValidToken(ClaimsPrincipal Caller, DateTimeOffset Expires
 /// use returns after its next validation.</remarks>
 internal sealed class TokenCache
 {
-    /// <summary>Maximum number of characters of all tokens.</summary>
     private const int MaxCharacters = 16 << 20;
 
     private readonly Lock _gate = new();
@@ -41,10 +40,8 @@ internal sealed class TokenCache
     /// <summary>Number of remembered tokens, including expired ones.</summary>
     public int Count => _tokens.Count;
 
-    /// <summary>Finds a validated token that has not expired.</summary>
     public ValidToken? Find(ReadOnlySpan<char> token) => _byText.TryGetValue(token, out var known) && known.Expires > _time.GetUtcNow() ? known : null;
 
-    /// <summary>Remembers a token after its validation.</summary>
     public void Add(string token, ValidToken valid)
     {
         lock (_gate)

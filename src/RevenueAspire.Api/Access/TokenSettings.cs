@@ -34,7 +34,6 @@ internal static class TokenSettings
         return section.GetChildren().Any() && (!environment.IsDevelopment() || HasKeys(section) || FindAddress(section).Name is not null);
     }
 
-    /// <summary>Whether the keys come from an identity server.</summary>
     public static bool HaveServer(IConfiguration configuration) => FindAddress(configuration.GetSection(Section)).Name is not null;
 
     /// <summary>Adds the scheme <c>Bearer</c>.</summary>

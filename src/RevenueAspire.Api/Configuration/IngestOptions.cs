@@ -8,10 +8,8 @@ internal sealed class IngestOptions
 {
     public const string Section = "Ingest";
 
-    /// <summary>The default secret in Development.</summary>
     public const string DevelopmentSecret = "secret";
 
-    /// <summary>Maximum length of a caller's name, in characters.</summary>
     private const int MaxNameLength = 64;
 
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-_.");

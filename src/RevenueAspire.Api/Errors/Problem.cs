@@ -9,7 +9,6 @@ namespace RevenueAspire.Api.Errors;
 internal sealed record Problem(
     int Status, string Title, string Detail, string? Field = null, int? RejectedCount = null, IReadOnlyList<RejectedLine>? Rejected = null)
 {
-    /// <summary>A problem titled with the name of its status code.</summary>
     public static Problem Of(int status, string detail, string? field = null) => new(status, ReasonPhrases.GetReasonPhrase(status), detail, field);
 
     /// <summary>RFC 9457: the problem has no meaning beyond its status code.</summary>
@@ -23,7 +22,6 @@ internal static class ProblemResponse
 
     private const int DefaultRetrySeconds = 5;
 
-    /// <summary>Answers with a status code, a text and the invalid field.</summary>
     /// <param name="retryAfterSeconds">For 429 and 503, which always have <c>Retry-After</c>: its value; null for the default.</param>
     public static Task WriteAsync(HttpContext context, int status, string detail, string? field = null, int? retryAfterSeconds = null) =>
         WriteAsync(context, Problem.Of(status, detail, field), retryAfterSeconds);

@@ -5,7 +5,8 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Health;
 
-/// <summary>Unhealthy while the log cannot be written, Degraded while a commit waits for a standby. A singleton: it looks up the file system only once.</summary>
+/// <summary>Unhealthy while the log cannot be written, Degraded while a commit waits for a standby.</summary>
+/// <remarks>A singleton, so that it looks the file system up only once.</remarks>
 internal sealed class LogHealthCheck(EventLogWriter log, LedgerGuard guard, IOptions<EventLogOptions> options) : IHealthCheck
 {
     /// <summary>Such as <c>ext4</c>. <c>unknown</c> if the machine does not report it, <c>postgres</c> for a log in Postgres.</summary>

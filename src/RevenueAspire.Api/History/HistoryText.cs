@@ -13,7 +13,6 @@ internal static class HistoryText
     [return: NotNullIfNotNull(nameof(time))]
     public static string? Of(DateTime? time) => time?.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
 
-    /// <summary>The problem of a refused request.</summary>
     public static Problem ProblemOf(HistoryRefusal refusal, DateTime? retainedFrom)
     {
         var (status, field, text) = refusal switch

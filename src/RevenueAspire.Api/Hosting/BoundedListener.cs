@@ -25,7 +25,6 @@ internal sealed class BoundedListener : IConnectionListener
     private readonly bool _noDelay;
     private readonly OpenConnections _connections;
 
-    /// <summary>Binds and listens.</summary>
     /// <exception cref="AddressInUseException">Another process listens on this address.</exception>
     public BoundedListener(EndPoint endpoint, SocketTransportOptions options, OpenConnections connections, ILoggerFactory loggers)
     {

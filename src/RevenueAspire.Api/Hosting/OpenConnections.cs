@@ -33,7 +33,6 @@ internal sealed partial class OpenConnections(ILogger<BoundedListener> logger)
         return false;
     }
 
-    /// <summary>Uncounts a connection.</summary>
     public void Remove() => Interlocked.Decrement(ref _open);
 
     /// <summary>The outermost middleware of a connection, which uncounts it at its end.</summary>

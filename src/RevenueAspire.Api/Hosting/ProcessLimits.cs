@@ -20,7 +20,8 @@ internal static partial class ProcessLimits
     public static IDisposable? IgnoreFileSize() =>
         OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create(FileSizeExceeded, static context => context.Cancel = true);
 
-    /// <summary>Checks the limit of open files. Call it first: with too few descriptors, the start fails at a random point, and the error does not name the cause.</summary>
+    /// <summary>Checks the limit of open files. Call it first: with too few descriptors, the start fails at a random point, and the error does not name the
+    /// cause.</summary>
     /// <exception cref="UserErrorException">The limit is too low to accept a single connection.</exception>
     public static void RequireDescriptors()
     {

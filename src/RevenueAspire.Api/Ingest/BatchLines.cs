@@ -28,10 +28,8 @@ internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, b
 
     public int RejectedCount { get; private set; }
 
-    /// <summary>The first rejected lines, up to the maximum.</summary>
     public IReadOnlyList<RejectedLine> Rejected => _rejected;
 
-    /// <summary>Adds the next bytes of the decompressed body.</summary>
     public void Add(ReadOnlySpan<byte> bytes)
     {
         Length += bytes.Length;

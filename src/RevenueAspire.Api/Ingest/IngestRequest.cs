@@ -11,7 +11,6 @@ internal static class IngestRequest
 {
     private const string KeyHeader = "Idempotency-Key";
 
-    /// <summary>Maximum length of a key, in characters.</summary>
     private const int MaxKeyLength = 128;
 
     /// <summary>After a full queue, which drains within milliseconds.</summary>

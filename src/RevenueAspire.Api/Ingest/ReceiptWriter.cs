@@ -40,7 +40,6 @@ internal static class ReceiptWriter
         return Task.CompletedTask;
     }
 
-    /// <summary>The decimal digits of a non-negative number.</summary>
     private static int CountDigits(long number)
     {
         var digits = 1;

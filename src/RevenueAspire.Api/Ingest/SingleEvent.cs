@@ -25,7 +25,6 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
 
     private readonly int _maxBytes = options.Value.MaxEventBytes;
 
-    /// <summary>Handles a request that may send events.</summary>
     public Task HandleAsync(HttpContext context) => HandleAsync(context, access.CallerOf(context));
 
     /// <summary>Handles the whole request, from its headers to its answer, including errors.</summary>

@@ -8,7 +8,6 @@ namespace RevenueAspire.Api.Live;
 /// <remarks>A viewer always gets the latest message, and a slow viewer skips messages. So the feed buffers none.</remarks>
 internal sealed class LiveFeed
 {
-    /// <summary>Maximum number of viewers at the same time; further viewers are refused.</summary>
     public const int MaxViewers = 200;
 
     /// <summary>Ten minutes at one point per second.</summary>
@@ -16,10 +15,11 @@ internal sealed class LiveFeed
 
     private readonly Lock _lock = new();
     private readonly Queue<LiveSnapshot> _recent = new(MaxPoints);
-    private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _watched = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private (long Number, SseItem<string> Event) _latest;
+    private volatile LiveMessage _latest = new(null);
     private int _viewers;
+
+    public LiveMessage Latest => _latest;
 
     public int Viewers => Volatile.Read(ref _viewers);
 
@@ -52,7 +52,6 @@ internal sealed class LiveFeed
         }
     }
 
-    /// <summary>Completes when there is a viewer.</summary>
     public Task WatchedAsync()
     {
         lock (_lock)
@@ -61,14 +60,12 @@ internal sealed class LiveFeed
         }
     }
 
-    /// <summary>Sends a snapshot to all viewers. Keeps it for later viewers if its figures are current.</summary>
+    /// <summary>Sends a snapshot to all viewers. Keeps it for later viewers if its figures are current. For one caller at a time.</summary>
     public void Publish(LiveSnapshot snapshot)
     {
-        var item = new SseItem<string>(JsonSerializer.Serialize(snapshot, ApiJson.Of<LiveSnapshot>()), "snapshot");
-        TaskCompletionSource waiting;
-        lock (_lock)
+        if (snapshot.State == LiveSnapshot.Current)
         {
-            if (snapshot.State == LiveSnapshot.Current)
+            lock (_lock)
             {
                 if (_recent.Count == MaxPoints)
                 {
@@ -77,12 +74,11 @@ internal sealed class LiveFeed
 
                 _recent.Enqueue(snapshot);
             }
-
-            _latest = (_latest.Number + 1, item);
-            (waiting, _next) = (_next, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         }
 
-        waiting.SetResult();
+        var former = _latest;
+        _latest = new LiveMessage(new SseItem<string>(JsonSerializer.Serialize(snapshot, ApiJson.Of<LiveSnapshot>()), "snapshot"));
+        former.Replaced.SetResult();
     }
 
     /// <summary>A viewer's first event: the points of the last minutes.</summary>
@@ -101,24 +97,19 @@ internal sealed class LiveFeed
         return new SseItem<string>(JsonSerializer.Serialize(history, ApiJson.Of<LiveHistory>()), "history");
     }
 
-    /// <summary>Waits until the latest message differs from the viewer's last one.</summary>
-    /// <param name="seen">Number of the viewer's last message; 0 for none.</param>
-    public async ValueTask<(long Number, SseItem<string> Event)> NextAsync(long seen, CancellationToken cancellationToken)
+    /// <summary>Waits until a message is no longer the latest, and returns the latest.</summary>
+    public async Task<LiveMessage> NextAsync(LiveMessage seen, CancellationToken cancellationToken)
     {
-        while (true)
-        {
-            Task next;
-            lock (_lock)
-            {
-                if (_latest.Number != seen)
-                {
-                    return _latest;
-                }
-
-                next = _next.Task;
-            }
-
-            await next.WaitAsync(cancellationToken);
-        }
+        await seen.Replaced.Task.WaitAsync(cancellationToken);
+        return _latest;
     }
+}
+
+/// <summary>A message to all viewers.</summary>
+/// <param name="item">The server-sent event of a snapshot; null before the first.</param>
+internal sealed class LiveMessage(SseItem<string>? item)
+{
+    public SseItem<string>? Item => item;
+
+    public TaskCompletionSource Replaced { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

@@ -49,12 +49,14 @@ internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostAppli
     private async IAsyncEnumerable<SseItem<string>> ReadAsync(StringValues authorization, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         yield return feed.HistoryEvent();
-        var message = await feed.NextAsync(0, cancellationToken);
 
         // A revoked secret ends the stream: the viewer's next request gets a 401.
-        for (; access.MayRead(authorization); message = await feed.NextAsync(message.Number, cancellationToken))
+        for (var message = feed.Latest; access.MayRead(authorization); message = await feed.NextAsync(message, cancellationToken))
         {
-            yield return message.Event;
+            if (message.Item is { } item)
+            {
+                yield return item;
+            }
         }
     }
 }

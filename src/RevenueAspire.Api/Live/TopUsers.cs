@@ -29,7 +29,6 @@ internal sealed partial class TopUsers(LedgerReader ledger, TimeProvider time, I
         }
     }
 
-    /// <summary>The pause after a scan of this length.</summary>
     public static TimeSpan RestAfter(TimeSpan scan) => scan * RestPerWork > RestMin ? scan * RestPerWork : RestMin;
 
     private async Task ScanAsync(CancellationToken cancellationToken)

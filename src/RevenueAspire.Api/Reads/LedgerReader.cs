@@ -133,7 +133,6 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         }
     }
 
-    /// <summary>Logs one line when the database becomes unavailable.</summary>
     private LedgerUnavailableException Unavailable(string reason, Exception? exception)
     {
         if (Interlocked.Exchange(ref _state, 2) != 2)

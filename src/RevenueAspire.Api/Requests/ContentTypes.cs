@@ -42,11 +42,11 @@ internal static class ContentTypes
         return csv > 0 && csv >= others;
     }
 
-    /// <summary>True when the body is not compressed.</summary>
     public static bool IsIdentity(StringValues contentEncoding) =>
         contentEncoding.Count == 0 || (contentEncoding.Count == 1 && contentEncoding[0] is null or "" or "identity");
 
     /// <summary>True when the body is compressed once, with gzip.</summary>
     public static bool IsGzip(StringValues contentEncoding) =>
-        contentEncoding is [{ } coding] && (coding.Equals("gzip", StringComparison.OrdinalIgnoreCase) || coding.Equals("x-gzip", StringComparison.OrdinalIgnoreCase));
+        contentEncoding is [{ } coding]
+        && (coding.Equals("gzip", StringComparison.OrdinalIgnoreCase) || coding.Equals("x-gzip", StringComparison.OrdinalIgnoreCase));
 }

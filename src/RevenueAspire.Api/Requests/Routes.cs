@@ -12,7 +12,7 @@ internal static class Routes
         this IEndpointRouteBuilder app, string pattern, RequestDelegate handler, string policy = AccessPolicies.Read) =>
         app.MapMethods(pattern, Methods, handler).RequireAuthorization(policy);
 
-    /// <summary>Maps <c>GET /openapi/v1.json</c>: the contract, in every environment. It is a file, which tests compare with routes, policies and types.</summary>
+    /// <summary>Maps <c>GET /openapi/v1.json</c>: the contract, in every environment. It is a file below wwwroot.</summary>
     public static void MapContract(this WebApplication app)
     {
         var contract = app.Environment.WebRootFileProvider.GetFileInfo("openapi/v1.json");

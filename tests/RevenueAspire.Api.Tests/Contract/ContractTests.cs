@@ -131,7 +131,7 @@ public sealed class ContractTests : IDisposable
         var post = document.GetProperty("paths").GetProperty("/liveEvent").GetProperty("post");
         JsonElement Resolve(JsonElement reference) => reference.GetProperty("$ref").GetString()!.Split('/').Skip(1)
             .Aggregate(document, (element, name) => element.GetProperty(name));
-        Assert.Equal(["Idempotency-Key"], post.GetProperty("parameters").EnumerateArray().Select(parameter => Resolve(parameter).GetProperty("name").GetString()));
+        Assert.Equal(["Idempotency-Key"], post.GetProperty("parameters").EnumerateArray().Select(one => Resolve(one).GetProperty("name").GetString()));
         Assert.True(post.GetProperty("requestBody").GetProperty("content").TryGetProperty("application/json", out var body));
         Assert.Equal(98, body.GetProperty("example").GetProperty("value").GetInt32());
         Assert.Equal("#/components/schemas/Problem", Resolve(post.GetProperty("responses").GetProperty("400")).GetProperty("content")
