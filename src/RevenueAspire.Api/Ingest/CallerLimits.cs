@@ -1,5 +1,5 @@
-using System.Collections.Concurrent;
 using System.Globalization;
+using System.Threading.RateLimiting;
 using Microsoft.Extensions.Options;
 using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Configuration;
@@ -13,58 +13,61 @@ namespace RevenueAspire.Api.Ingest;
 /// answer. They are always granted, and further requests are refused until the debt is paid off (<see cref="DebtBucket"/>). So a batch may be larger than the
 /// burst, and a caller exceeds its rate at most by its batches in flight.
 /// </remarks>
-internal sealed class CallerLimits(IOptions<LimitsOptions> options, TimeProvider time)
+internal sealed class CallerLimits : IDisposable
 {
     /// <summary>Delay of a refusal. Without it, a caller that retries immediately would cost as much as one that sends events.</summary>
     public static readonly TimeSpan RefusalDelay = TimeSpan.FromSeconds(0.5);
 
-    /// <summary>Interval of removing full buckets, and minimum time since a removed bucket became full.</summary>
-    private static readonly TimeSpan MinIdleTime = TimeSpan.FromSeconds(10);
+    private readonly PartitionedRateLimiter<Caller>? _limiter;
+    private readonly TimeProvider _time;
+    private readonly CallerLimit? _common;
+    private readonly Dictionary<string, CallerLimit> _own;
 
-    private readonly CallerLimit? _common = options.Value.EventsPerSecond is null ? null : options.Value;
-    private readonly Dictionary<string, CallerLimit> _own = new(options.Value.Callers, StringComparer.OrdinalIgnoreCase);
-
-    /// <summary>By the caller's name, because a token's caller may be a different object in each request. By the caller itself if it has no name.</summary>
-    private readonly ConcurrentDictionary<object, DebtBucket> _buckets = new();
-    private long _sweptAt = time.GetTimestamp();
+    public CallerLimits(IOptions<LimitsOptions> options, TimeProvider time)
+    {
+        _time = time;
+        var limits = options.Value;
+        _common = limits.EventsPerSecond is null ? null : limits;
+        _own = new Dictionary<string, CallerLimit>(limits.Callers, StringComparer.OrdinalIgnoreCase);
+        if (_common is not null || _own.Count > 0)
+        {
+            _limiter = PartitionedRateLimiter.Create<Caller, object>(caller => RateLimitPartition.Get(KeyOf(caller), Begin));
+        }
+    }
 
     /// <summary>Takes one event from the caller's limit.</summary>
     /// <returns>Null if the request may continue, otherwise the pending refusal.</returns>
-    public Task? Refuse(HttpContext context, Caller caller) => BucketOf(caller)?.TryTake() is { } wait ? RefuseAsync(context, caller, wait) : null;
+    public Task? Refuse(HttpContext context, Caller caller) =>
+        _limiter is not null && LimitOf(caller.Name?.Text) is not null ? RefuseOver(_limiter, context, caller) : null;
 
     /// <summary>Takes the lines of a batch from the caller's limit, except the one that <see cref="Refuse"/> took.</summary>
     public void Charge(Caller caller, int lines)
     {
-        if (lines > 1)
+        if (_limiter is not null && lines > 1 && LimitOf(caller.Name?.Text) is not null)
         {
-            BucketOf(caller)?.Charge(lines - 1);
+            // A debt bucket grants this at once.
+            _ = _limiter.AcquireAsync(caller, lines - 1).AsTask();
         }
     }
 
-    private DebtBucket? BucketOf(Caller caller)
-    {
-        var name = caller.Name?.Text;
-        if (((name is null ? null : _own.GetValueOrDefault(name)) ?? _common) is not { } limit)
-        {
-            return null;
-        }
+    /// <inheritdoc/>
+    public void Dispose() => _limiter?.Dispose();
 
-        var key = name ?? (object)caller;
-        return _buckets.TryGetValue(key, out var known) ? known : Add(key, limit);
+    /// <summary>The key of a caller's limit: its name if it has one, because a token's caller may be a different object in each request.</summary>
+    private static object KeyOf(Caller caller) => caller.Name?.Text ?? (object)caller;
+
+    private DebtBucket Begin(object key)
+    {
+        var limit = LimitOf(key as string)!;
+        return new DebtBucket(limit.EventsPerSecond!.Value, limit.Burst ?? limit.EventsPerSecond.Value, _time);
     }
 
-    private DebtBucket Add(object key, CallerLimit limit)
-    {
-        if (time.GetElapsedTime(_sweptAt) >= MinIdleTime)
-        {
-            _sweptAt = time.GetTimestamp();
-            foreach (var idle in _buckets.Where(bucket => bucket.Value.IdleTime >= MinIdleTime))
-            {
-                _buckets.TryRemove(idle);
-            }
-        }
+    private CallerLimit? LimitOf(string? name) => (name is null ? null : _own.GetValueOrDefault(name)) ?? _common;
 
-        return _buckets.GetOrAdd(key, new DebtBucket(limit.EventsPerSecond!.Value, limit.Burst ?? limit.EventsPerSecond.Value, time));
+    private Task? RefuseOver(PartitionedRateLimiter<Caller> limiter, HttpContext context, Caller caller)
+    {
+        var lease = limiter.AttemptAcquire(caller);
+        return lease.IsAcquired ? null : RefuseAsync(context, caller, lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : default);
     }
 
     private async Task RefuseAsync(HttpContext context, Caller caller, TimeSpan wait)
@@ -73,7 +76,7 @@ internal sealed class CallerLimits(IOptions<LimitsOptions> options, TimeProvider
         IngestRequest.CloseUnlessCheap(context);
         try
         {
-            await Task.Delay(RefusalDelay, time, context.RequestAborted);
+            await Task.Delay(RefusalDelay, _time, context.RequestAborted);
         }
         catch (OperationCanceledException)
         {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text;
+using System.Threading.RateLimiting;
 using RevenueAspire.Api.Ingest;
 
 namespace RevenueAspire.Api.Tests.Ingest;
@@ -131,39 +132,41 @@ public sealed class CallerLimitTests : IDisposable
     }
 
     [Fact]
-    public void A_bucket_grants_its_rate_in_the_long_run_for_any_burst()
+    public async Task A_bucket_grants_its_rate_in_the_long_run_for_any_burst()
     {
         var clock = new Clock();
-        var bucket = new DebtBucket(perSecond: 10, burst: 20, clock);
+        using var bucket = new DebtBucket(perSecond: 10, burst: 20, clock);
         var random = Seed.Random(nameof(DebtBucket));
         long granted = 0;
         for (var step = 0; step < 100_000; step++)
         {
             clock.Milliseconds += random.Next(50);
-            if (bucket.TryTake() is not { } wait)
+            using var lease = bucket.AttemptAcquire(1);
+            if (lease.IsAcquired)
             {
                 var further = random.Next(10) == 0 ? random.Next(500) : 0;
-                bucket.Charge(further);
+                Assert.True((await bucket.AcquireAsync(further)).IsAcquired);
                 granted += 1 + further;
                 continue;
             }
 
+            Assert.True(lease.TryGetMetadata(MetadataName.RetryAfter, out var wait));
             if (random.Next(4) == 0)
             {
                 // Try one millisecond too early, then at the right time.
                 clock.Milliseconds += (long)Math.Ceiling(wait.TotalMilliseconds) - 1;
-                Assert.False(wait.TotalMilliseconds > 2 && bucket.TryTake() is null, Seed.Hint);
+                Assert.False(wait.TotalMilliseconds > 2 && bucket.AttemptAcquire(1).IsAcquired, Seed.Hint);
                 clock.Milliseconds += 2;
-                Assert.True(bucket.TryTake() is null, Seed.Hint);
+                Assert.True(bucket.AttemptAcquire(1).IsAcquired, Seed.Hint);
                 granted++;
             }
         }
 
         Assert.InRange(granted, (clock.Milliseconds / 100) - 600, (clock.Milliseconds / 100) + 20 + 500);
-        Assert.True(bucket.IdleTime < TimeSpan.Zero);
+        Assert.Null(bucket.IdleDuration);
         clock.Milliseconds += 60_000;
-        Assert.InRange(bucket.IdleTime.TotalSeconds, 1, 60);
-        Assert.Equal(20, Enumerable.Range(0, 30).Count(_ => bucket.TryTake() is null));
+        Assert.InRange(bucket.IdleDuration!.Value.TotalSeconds, 1, 60);
+        Assert.Equal(20, Enumerable.Range(0, 30).Count(_ => bucket.AttemptAcquire(1).IsAcquired));
     }
 
     private sealed class Clock : TimeProvider
