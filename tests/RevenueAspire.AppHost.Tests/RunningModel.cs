@@ -20,6 +20,15 @@ internal sealed class RunningModel : IAsyncDisposable
     private readonly CancellationTokenSource _watching = new();
     private Task _watcher = Task.CompletedTask;
 
+    // Set variables as a shell may do for another server. They must not affect the AppHost's Postgres or the services. Set them only once, because an AppHost
+    // clears them only at its start. Set again, they would reach the connections of another test's AppHost in this process.
+    static RunningModel()
+    {
+        Environment.SetEnvironmentVariable("PGOPTIONS", "-c default_transaction_read_only=on -c search_path=missing");
+        Environment.SetEnvironmentVariable("PGCLIENTENCODING", "LATIN1");
+        Environment.SetEnvironmentVariable("PGTZ", "Nowhere/Nothing");
+    }
+
     private RunningModel(IDistributedApplicationTestingBuilder builder, DistributedApplication app, TempDirectory folder) =>
         (_builder, App, _folder) = (builder, app, folder);
 
@@ -45,10 +54,6 @@ internal sealed class RunningModel : IAsyncDisposable
             File.SetUnixFileMode(folder.Path, File.GetUnixFileMode(folder.Path) | UnixFileMode.OtherExecute);
         }
 
-        // Set variables as a shell may do for another server. They must not affect the AppHost's Postgres or the services.
-        Environment.SetEnvironmentVariable("PGOPTIONS", "-c default_transaction_read_only=on -c search_path=missing");
-        Environment.SetEnvironmentVariable("PGCLIENTENCODING", "LATIN1");
-        Environment.SetEnvironmentVariable("PGTZ", "Nowhere/Nothing");
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.RevenueAspire_AppHost>(
             [
                 "--Postgres:Mode=local",
