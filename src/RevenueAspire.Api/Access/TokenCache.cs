@@ -18,51 +18,82 @@ internal sealed record ValidToken(ClaimsPrincipal Caller, DateTimeOffset Expires
 }
 
 /// <summary>Remembers validated tokens, so the caller's next request costs a look-up instead of a signature check. Thread-safe.</summary>
-/// <remarks>Contains only valid tokens, so forged tokens evict nothing. A look-up compares the whole token. A full cache drops all tokens, and each token in
-/// use returns after its next validation.</remarks>
-internal sealed class TokenCache
+/// <remarks>
+/// <para>Contains only valid tokens, so forged tokens evict nothing. A look-up compares the whole token.</para>
+/// <para>Two generations limit the size. When the current generation is full, it replaces the previous one, whose tokens are dropped. A look-up moves a token
+/// to the current generation.</para>
+/// </remarks>
+/// <param name="time">The clock for expiry.</param>
+/// <param name="maxTokens">Maximum number of remembered tokens.</param>
+internal sealed class TokenCache(TimeProvider time, int maxTokens = TokenCache.MaxTokens)
 {
+    private const int MaxTokens = 10_000;
+
+    /// <summary>Maximum number of characters of all tokens. One generation takes up to 16 MB.</summary>
     private const int MaxCharacters = 16 << 20;
 
     private readonly Lock _gate = new();
-    private readonly ConcurrentDictionary<string, ValidToken> _tokens = new(new SignatureHash());
-    private readonly ConcurrentDictionary<string, ValidToken>.AlternateLookup<ReadOnlySpan<char>> _byText;
-    private readonly TimeProvider _time;
-    private readonly int _maxTokens;
-    private int _characters;
-
-    public TokenCache(TimeProvider time, int maxTokens = 10_000)
-    {
-        (_time, _maxTokens) = (time, maxTokens);
-        _byText = _tokens.GetAlternateLookup<ReadOnlySpan<char>>();
-    }
+    private volatile Generations _generations = new(new Generation(), new Generation());
 
     /// <summary>Number of remembered tokens, including expired ones.</summary>
-    public int Count => _tokens.Count;
+    public int Count => _generations.Current.Tokens.Count + _generations.Former.Tokens.Count;
 
-    public ValidToken? Find(ReadOnlySpan<char> token) => _byText.TryGetValue(token, out var known) && known.Expires > _time.GetUtcNow() ? known : null;
+    /// <summary>Finds a validated token that has not expired.</summary>
+    public ValidToken? Find(ReadOnlySpan<char> token)
+    {
+        var (current, former) = _generations;
+        if (current.ByText.TryGetValue(token, out var known))
+        {
+            return known.Expires > time.GetUtcNow() ? known : null;
+        }
 
+        if (!former.ByText.TryGetValue(token, out var text, out known) || known.Expires <= time.GetUtcNow())
+        {
+            return null;
+        }
+
+        Add(text, known);
+        return known;
+    }
+
+    /// <summary>Remembers a token after its validation.</summary>
     public void Add(string token, ValidToken valid)
     {
         lock (_gate)
         {
-            if (_tokens.Count >= _maxTokens || _characters + token.Length > MaxCharacters)
+            var current = _generations.Current;
+            if (current.Tokens.Count >= maxTokens / 2 || current.Characters + token.Length > MaxCharacters / 2)
             {
-                _tokens.Clear();
-                _characters = 0;
+                _generations = new Generations(new Generation(), current);
+                current = _generations.Current;
             }
 
-            if (_tokens.TryAdd(token, valid))
+            if (current.Tokens.TryAdd(token, valid))
             {
-                _characters += token.Length;
+                current.Characters += token.Length;
             }
         }
+    }
+
+    private sealed record Generations(Generation Current, Generation Former);
+
+    private sealed class Generation
+    {
+        public Generation() => ByText = Tokens.GetAlternateLookup<ReadOnlySpan<char>>();
+
+        public ConcurrentDictionary<string, ValidToken> Tokens { get; } = new(SignatureHash.Instance);
+
+        public ConcurrentDictionary<string, ValidToken>.AlternateLookup<ReadOnlySpan<char>> ByText { get; }
+
+        public int Characters { get; set; }
     }
 
     /// <summary>Compares whole tokens, but hashes only the end of the signature: the end differs between tokens, and hashing a whole kilobyte is
     /// slower.</summary>
     private sealed class SignatureHash : IEqualityComparer<string>, IAlternateEqualityComparer<ReadOnlySpan<char>, string>
     {
+        public static readonly SignatureHash Instance = new();
+
         private const int HashedCharacters = 32;
 
         public bool Equals(string? x, string? y) => x == y;
@@ -78,6 +109,7 @@ internal sealed class TokenCache
 }
 
 /// <summary>The cache for the signing keys in force. Thread-safe.</summary>
+/// <param name="time">The clock for expiry.</param>
 internal sealed class ValidTokens(TimeProvider time)
 {
     private volatile TokenCache _current = new(time);

@@ -142,6 +142,17 @@ public sealed class ContractTests : IDisposable
         Assert.Equal(("header", "Authorization"), (scheme.GetProperty("in").GetString(), scheme.GetProperty("name").GetString()));
         Assert.Equal("http bearer JWT", string.Join(' ', ((string[])["type", "scheme", "bearerFormat"]).Select(
             name => document.GetProperty("components").GetProperty("securitySchemes").GetProperty("bearer").GetProperty(name).GetString())));
+        string Security(string path, string method) => document.GetProperty("paths").GetProperty(path).GetProperty(method).GetProperty("security").GetRawText()
+            .Replace(" ", "", StringComparison.Ordinal).ReplaceLineEndings("");
+        Assert.Equal("""[{"secret":[]},{"bearer":["events.write"]}]""", Security("/liveEvents", "post"));
+        Assert.Equal("""[{"secret":[]},{"bearer":["events.write"]}]""", Security("/liveEvents/state", "get"));
+        Assert.Equal("""[{},{"secret":[]},{"bearer":["ledger.read"]}]""", Security("/liveLedger", "get"));
+        foreach (var path in (string[])["/userEvents", "/userHistory", "/userEvents/{userid}/history", "/userRevenue", "/userEvents/{userid}/revenue"])
+        {
+            Assert.Equal("""[{},{"secret":[]},{"bearer":["ledger.read"]},{"bearer":["ledger.read.own"]}]""", Security(path, "get"));
+        }
+
+        Assert.Equal("""[{},{"secret":[]},{"bearer":["ledger.read"]}]""", Security("/revenue", "get"));
         var page = document.GetProperty("paths").GetProperty("/userHistory").GetProperty("get");
         Assert.Equal(["userId", "from", "to", "limit", "after"],
             page.GetProperty("parameters").EnumerateArray().Select(one => Resolve(one).GetProperty("name").GetString()));
@@ -150,6 +161,7 @@ public sealed class ContractTests : IDisposable
         Assert.Equal(
             ["userId", "revenue", "items", "opening", "retainedFrom", "next"],
             forms.GetProperty("application/json").GetProperty("example").EnumerateObject().Select(member => member.Name));
+        Assert.Equal(("[]", "[]"), (Security("/health", "get"), Security("/alive", "get")));
         var lines = document.GetProperty("paths").GetProperty("/liveEvents").GetProperty("post").GetProperty("requestBody").GetProperty("content");
         Assert.Equal(["application/jsonl", "application/x-ndjson"], lines.EnumerateObject().Select(type => type.Name));
         var listed = document.GetProperty("paths").GetProperty("/liveEvents").GetProperty("post").GetProperty("parameters").EnumerateArray()
