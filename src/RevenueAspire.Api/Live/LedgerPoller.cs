@@ -23,7 +23,16 @@ internal sealed partial class LedgerPoller(
         while (true)
         {
             var began = time.GetTimestamp();
-            await PollAsync(stoppingToken);
+            try
+            {
+                await PollAsync(stoppingToken);
+            }
+            catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
+            {
+                // A bug here must not stop the API from accepting events. The page keeps its last figures.
+                LogFiguresNotRead(logger, exception.Message);
+            }
+
             await Task.WhenAny(feed.WatchedAsync(), Task.Delay(IdleInterval, time, stoppingToken));
 
             // At most one poll per interval, even if many viewers connect.
@@ -59,7 +68,6 @@ internal sealed partial class LedgerPoller(
         }
         catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
         {
-            // A bug here must not stop the API from accepting events. The page keeps its last figures.
             if (exception is not (LedgerUnavailableException or IOException or TimeoutException))
             {
                 // For example, the database has another schema.

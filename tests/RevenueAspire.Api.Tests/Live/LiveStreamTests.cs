@@ -1,6 +1,8 @@
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using RevenueAspire.Api.Live;
+using RevenueAspire.Api.Reads;
 using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Tests.Live;
@@ -48,6 +50,26 @@ public sealed class LiveStreamTests : IDisposable
         Assert.Equal("history", name);
         Assert.Equal("9223372036854776807", course.GetProperty("totalRevenue").EnumerateArray().Last().GetString());
         Assert.True(course.GetProperty("at").GetArrayLength() >= 3);
+    }
+
+    /// <summary>A background service that ends with an error stops the API.</summary>
+    [Fact]
+    public async Task A_snapshot_that_cannot_be_published_does_not_stop_the_API()
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+        var entries = new EntryLog();
+        using var loggers = LoggerFactory.Create(logging => logging.AddProvider(entries));
+        var services = api.Services;
+        using var poller = new LedgerPoller(
+            services.GetRequiredService<LiveFeed>(), services.GetRequiredService<LedgerReader>(), api.Log, services.GetRequiredService<TopUsers>(),
+            new BrokenClock(), loggers.CreateLogger<LedgerPoller>());
+
+        await poller.StartAsync(CancellationToken.None);
+
+        await Eventually.IsTrueAsync(
+            () => poller.ExecuteTask!.IsCompleted || entries.Entries.Any(entry => entry.Text.Contains("broken clock", StringComparison.Ordinal)));
+        Assert.False(poller.ExecuteTask!.IsCompleted, $"The poller has ended: {poller.ExecuteTask.Exception}");
+        await poller.StopAsync(CancellationToken.None);
     }
 
     [Fact]
@@ -197,4 +219,9 @@ public sealed class LiveStreamTests : IDisposable
     [InlineData(30, 1500)]
     public void A_scan_for_the_top_users_is_followed_by_a_rest_of_fifty_times_its_length(double scan, double rest) =>
         Assert.Equal(TimeSpan.FromSeconds(rest), TopUsers.RestAfter(TimeSpan.FromSeconds(scan)));
+
+    private sealed class BrokenClock : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => throw new InvalidOperationException("broken clock");
+    }
 }
